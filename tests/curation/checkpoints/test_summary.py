@@ -77,7 +77,9 @@ def test_a_byte_identical_clip_of_an_earlier_checkpoint_has_no_novelty(
     assert row_of(catalog, "night", 2).novelty == 0.0
 
 
-def test_copies_are_counted_within_a_checkpoint(catalog: Catalog, sound: MakeSound) -> None:
+def test_copies_are_counted_within_a_checkpoint(
+    catalog: Catalog, sound: MakeSound, computed_in_transactions: list[str]
+) -> None:
     """Three of five say the same, at other gains and from another frame on; another epoch has it once."""
     same = sound(1, 8.0)
     parts = {0: same, 1: 0.5 * same[1_000:], 2: 0.8 * same[2_345:], 3: sound(2, 8.0), 4: sound(3, 8.0)}
@@ -86,8 +88,10 @@ def test_copies_are_counted_within_a_checkpoint(catalog: Catalog, sound: MakeSou
     soundfile.write(catalog.root / "night_epoch_2_0.wav", 0.7 * same[500:], RATE)
     soundfile.write(catalog.root / "night_epoch_2_1.wav", sound(4, 8.0), RATE)
     ingest(catalog, [catalog.root], SERIAL)
+    computed_in_transactions.clear()
     assert row_of(catalog, "night", 1).copies == pytest.approx(3 / 5)
     assert row_of(catalog, "night", 2).copies == 0.0
+    assert computed_in_transactions == []
 
 
 def test_silence_is_a_share_of_the_generated_time(catalog: Catalog, sound: MakeSound) -> None:

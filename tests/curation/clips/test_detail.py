@@ -28,6 +28,15 @@ def test_show_returns_locations_neighbours_and_checkpoints(small_catalog: Catalo
     assert (detail.checkpoints_disagree, detail.checkpoint_pinned) == (True, False)
 
 
+def test_no_transaction_is_open_while_the_offset_of_the_nearest_clip_is_found(
+    cut_clips: Catalog, computed_in_transactions: list[str]
+) -> None:
+    offsets = {row.metric: row.offset for row in show_clip(cut_clips, "2").nearest}
+    assert offsets["aligned"] is not None
+    assert all(offset is None for metric, offset in offsets.items() if metric != "aligned")
+    assert computed_in_transactions == []
+
+
 def test_a_corrected_checkpoint_is_no_longer_questioned(small_catalog: Catalog) -> None:
     modify(small_catalog, "1", {"epoch": "10"})
     assert not show_clip(small_catalog, "1").checkpoints_disagree

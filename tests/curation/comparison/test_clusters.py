@@ -102,6 +102,13 @@ def test_the_medoid_has_the_highest_mean_likeness(grouped: Catalog) -> None:
     assert row.likeness == pytest.approx(sum(means.values()) / 6, abs=1e-6)
 
 
+def test_no_transaction_is_open_while_medoids_are_found(
+    grouped: Catalog, computed_in_transactions: list[str]
+) -> None:
+    assert len(clusters(grouped).clusters) == len(clusters(grouped, "^id:1").clusters) > 1
+    assert computed_in_transactions == []
+
+
 def list_scores(catalog: Catalog, clip_id: int) -> dict[int, float]:
     from thresher.curation.comparison.neighbours import near
 

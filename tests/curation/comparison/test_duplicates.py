@@ -263,11 +263,11 @@ def test_clips_of_one_recording_are_not_compared(cut_clips: Catalog) -> None:
         (2, [5, 6])
     ]
     assert found.parts == ()  # the marks lie in clip 3
+    settings = cut_clips.settings.dupes
     with cut_clips.reading() as connection:
-        settings = cut_clips.settings.dupes
-        assert copies_among(connection, [5, 6, 7], settings) == set()
-        assert copies_among(connection, [2, 5, 6], settings) == {2, 5, 6}
-        close = read_close_clips(connection, [2, 5, 6], settings)
+        cut, close = (read_close_clips(connection, ids, settings) for ids in ([5, 6, 7], [2, 5, 6]))
+    assert copies_among(cut, settings) == set()
+    assert copies_among(close, settings) == {2, 5, 6}
     assert without_copies([5, 6, 2], close, settings) == [5, 6]
     assert without_copies([2, 5, 6], close, settings) == [2]
 

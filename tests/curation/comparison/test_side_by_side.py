@@ -16,7 +16,7 @@ from thresher.curation.ingest.options import IngestOptions
 
 
 def test_a_copy_and_a_suspect_are_paired_at_the_moment_at_which_both_sound_alike(
-    new_catalog: MakeCatalog, tmp_path: Path, sound: MakeSound
+    new_catalog: MakeCatalog, tmp_path: Path, sound: MakeSound, computed_in_transactions: list[str]
 ) -> None:
     new_catalog(tmp_path).close()
     (tmp_path / "catalog.toml").write_text(EVERY_METRIC)
@@ -29,7 +29,9 @@ def test_a_copy_and_a_suspect_are_paired_at_the_moment_at_which_both_sound_alike
         for name, y in (("c", 0.7 * sound(1, 8.0)[late:]), ("d", 0.7 * sound(2, 8.0)[late:])):
             soundfile.write(tmp_path / f"{name}.wav", y, RATE)
         ingest(catalog, [tmp_path], IngestOptions(executor="serial"))
+        computed_in_transactions.clear()
         copy, suspect = clip_pairs(catalog)
+        assert computed_in_transactions == []
         assert (copy.first, copy.second) == (1, 3)
         assert copy.kind in ("copy", "contained")
         assert copy.offset == pytest.approx(1.0, abs=0.15)

@@ -62,8 +62,7 @@ def of(catalog: Catalog, name: str) -> dict[str, Relation]:
     """Return the relations of a clip by the first letters of the other clips' files."""
     letters = {row.id: (row.path or "").removeprefix("clips/")[0] for row in list_clips(catalog, ["id+"])}
     own = next(clip_id for clip_id, letter in letters.items() if letter == name)
-    with catalog.reading() as connection:
-        found = relations(connection, own, catalog.settings.dupes).found
+    found = relations(catalog, own).found
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
     return {letters[each.clip]: each for each in found}
 
@@ -104,8 +103,15 @@ def test_a_part_stands_for_a_recording_that_was_split(family_catalog: Catalog) -
         connection.execute(clip.insert(), [{**shorter, "id": 101, "ordinal": 1, "removed": True}])
         split = recording.update().where(recording.c.id == whole["recording_id"]).values(split="{}")
         connection.execute(split)
-        found = relations(connection, 1, family_catalog.settings.dupes).found
+    found = relations(family_catalog, 1).found
     assert [each.clip for each in found if each.kind == "copy"] == [100]
+
+
+def test_no_transaction_is_open_while_relations_are_found(
+    family_catalog: Catalog, computed_in_transactions: list[str]
+) -> None:
+    assert {each.kind for each in relations(family_catalog, 1).found} >= {"copy", "continued by", "contains"}
+    assert computed_in_transactions == []
 
 
 def test_unrelated_and_short_clips_have_no_relations(family_catalog: Catalog) -> None:
@@ -141,8 +147,7 @@ def test_of_many_similar_clips_the_most_similar_are_examined(
     family_catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relatives, "MOST_EXAMINED", 1)
-    with family_catalog.reading() as connection:
-        found = relations(connection, 1, family_catalog.settings.dupes)
+    found = relations(family_catalog, 1)
     assert found.not_examined > 0
     assert {each.kind for each in found.found} >= {"copy"}
 

@@ -144,7 +144,8 @@ def checkpoints(
         found = in_training_order(names, by_checkpoint)
         cut = _cut_clips(connection)
         wanted = None if terms is None else _matching(catalog, connection, terms)
-        compared = checkpoint_scores(catalog, connection, written_by(connection, found, names), progress)
+        written = written_by(connection, found, names)
+    compared = checkpoint_scores(catalog, written, progress)
     clips = {row.checkpoint_id: row for row in of_clips}
     return [
         _checkpoint_row(

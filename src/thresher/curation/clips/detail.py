@@ -6,7 +6,8 @@ Lengths and positions in audio are seconds; times are seconds since 1970 (UTC).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
@@ -28,6 +29,9 @@ from thresher.catalog.scores import suspicion
 from thresher.catalog.scores.suspicion import Suspicion
 from thresher.curation.clips.listing import ClipRow, read_rows
 from thresher.curation.clips.selection import find_clip_of_recording, parse_terms
+
+if TYPE_CHECKING:
+    from thresher.signal.metrics.metric import Words
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
         cuts = cut_clips(connection, [row.recording]).get(row.recording, [])
         named = {(at.run, at.epoch, at.step) for at in locations} - {(None, None, None)}
         named = {names for names in named if names[1:] != (None, None)} or named
-        return ClipDetail(
+        neighbours = _neighbours(connection, clip_id)
+        detail = ClipDetail(
             clip=row,
             end=more.end,
             reason=more.why,
@@ -150,7 +155,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             checkpoint_pinned=more.checkpoint_pinned,
             checkpoints_disagree=len(named) > 1 and not more.checkpoint_pinned,
             locations=locations,
-            nearest=_neighbours(connection, clip_id),
+            nearest=(),
             measures=measures.read(connection, [clip_id]).get(clip_id, {}),
             suspicions=tuple(suspicion.read(connection, clip_id)),
             same_audio=_same_audio(connection, row, more.audio_key),
@@ -158,6 +163,7 @@ def show_clip(catalog: Catalog, term: str) -> ClipDetail:
             parts=_cut_rows(cuts, "part", row.sample_rate),
             marks=_cut_rows(cuts, "marked", row.sample_rate),
         )
+    return replace(detail, nearest=tuple(_with_offset(*each) for each in neighbours))
 
 
 def _cut_rows(cuts: Sequence[CutClip], kind: str, sample_rate: int | None) -> tuple[CutRow, ...]:
@@ -212,7 +218,8 @@ def _same_audio(connection: Connection, row: ClipRow, key: str | None) -> tuple[
     return tuple(connection.scalars(with_span))
 
 
-def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...]:
+def _neighbours(connection: Connection, clip_id: int) -> list[tuple[NeighbourRow, tuple[Words, ...]]]:
+    """Return the nearest clip by each metric, with the fingerprints of both clips if the metric finds an offset."""
     rows = connection.execute(
         select(
             metric.c.name, metric.c.version, clip.c.id, shown_location(location.c.path_text), nearest.c.score
@@ -225,16 +232,20 @@ def _neighbours(connection: Connection, clip_id: int) -> tuple[NeighbourRow, ...
         .where(nearest.c.clip_id == clip_id)
         .order_by(metric.c.name, metric.c.version)
     )
-    return tuple(
-        NeighbourRow(*row, offset=_offset(connection, clip_id, row.id) if row.name == "aligned" else None)
-        for row in rows.all()
-    )
+    found = []
+    for row in rows.all():
+        words: tuple[Words, ...] = ()
+        if row.name == "aligned":
+            from thresher.catalog.scores import features
+
+            words = tuple(features.read(connection, [clip_id, row.id], "fingerprint"))
+        found.append((NeighbourRow(*row), words))
+    return found
 
 
-def _offset(connection: Connection, clip_id: int, other_id: int) -> float:
-    """Return the position in the clip, in seconds, at which the other clip begins."""
-    from thresher.catalog.scores import features
+def _with_offset(row: NeighbourRow, words: tuple[Words, ...]) -> NeighbourRow:
+    if not words:
+        return row
     from thresher.signal.metrics.aligned import align
 
-    one, other = features.read(connection, [clip_id, other_id], "fingerprint")
-    return align(one, other).offset_seconds
+    return replace(row, offset=align(*words).offset_seconds)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.scores import score_reads, scores
-from thresher.curation.comparison.duplicates import copies_among
+from thresher.curation.comparison.duplicates import copies_among, read_close_clips
 from thresher.progress import Progress, no_progress
 from thresher.signal.metrics.registry import find_metric
 
@@ -51,25 +51,28 @@ class CheckpointScores:
 
 
 def checkpoint_scores(
-    catalog: Catalog,
-    connection: Connection,
-    checkpoints: Sequence[CheckpointClips],
-    progress: Progress = no_progress,
+    catalog: Catalog, checkpoints: Sequence[CheckpointClips], progress: Progress = no_progress
 ) -> list[CheckpointScores]:
-    """Return the scores of each checkpoint, in the order given. Clips without a score row do not count."""
-    by_likeness, by_copies = (_metric_id(connection, name) for name in (SIMILARITY_METRIC, COPY_METRIC))
-    nearest = nearest_earlier(connection, by_likeness, checkpoints)
+    """Return the scores of each checkpoint, in the order given. Clips without a score row do not count.
+
+    Each checkpoint is read in a transaction of its own, and its sounds are compared after that.
+    """
+    settings = catalog.settings.dupes
+    with catalog.reading() as connection:
+        by_likeness, by_copies = (_metric_id(connection, name) for name in (SIMILARITY_METRIC, COPY_METRIC))
+        nearest = nearest_earlier(connection, by_likeness, checkpoints)
     found = []
     for number, each in enumerate(checkpoints):
         progress("comparing checkpoints", number, len(checkpoints))
         known = [nearest[number, clip_id] for clip_id in each.clip_ids if (number, clip_id) in nearest]
-        copies = None
-        if by_copies and len(each.clip_ids) > 1:
-            copies = len(copies_among(connection, each.clip_ids, catalog.settings.dupes)) / len(each.clip_ids)
+        has_copies = by_copies and len(each.clip_ids) > 1
+        with catalog.reading() as connection:
+            collapse = score_reads.mean_among(connection, by_likeness, each.clip_ids)
+            close = read_close_clips(connection, each.clip_ids, settings) if has_copies else None
         found.append(
             CheckpointScores(
-                collapse=score_reads.mean_among(connection, by_likeness, each.clip_ids),
-                copies=copies,
+                collapse=collapse,
+                copies=None if close is None else len(copies_among(close, settings)) / len(each.clip_ids),
                 novelty=1.0 - float(np.mean(known)) if known else None,
             )
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
 from thresher.catalog.catalog import Catalog
@@ -17,7 +18,7 @@ from thresher.catalog.database.schema import checkpoint, clip, cluster, cluster_
 from thresher.catalog.queries.query import join_terms
 from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_source import IS_HEARD, SOURCE, shown_location
-from thresher.catalog.recordings.cut_clips import cut_places
+from thresher.catalog.recordings.cut_clips import CutPlace, cut_places
 from thresher.catalog.scores import features
 from thresher.curation.analysis.task import makes_descriptors
 from thresher.curation.clips.selection import select_ids
@@ -111,10 +112,13 @@ def clusters(
             f"add --refit to group again with at least {smallest}"
         )
     with catalog.reading() as connection:
-        return replace(_shown(catalog, connection, terms), change=change)
+        shown, members = _shown(catalog, connection, terms)
+    rows = sorted(map(_cluster_row, members), key=lambda row: (-row.size, row.number))
+    return replace(shown, clusters=tuple(rows), change=change)
 
 
-def _shown(catalog: Catalog, connection: Connection, terms: Terms) -> Clustering:
+def _shown(catalog: Catalog, connection: Connection, terms: Terms) -> tuple[Clustering, list[_Members]]:
+    """Return the last fit without its clusters, and what there is to know about the clips of each cluster."""
     fit = connection.execute(select(clustering)).one()
     is_given = bool(join_terms(terms))
     found = select_ids(catalog, connection, terms if is_given else fit.query, stored=not is_given)
@@ -131,21 +135,21 @@ def _shown(catalog: Catalog, connection: Connection, terms: Terms) -> Clustering
         number = numbers.get(clip_id)
         if number is not None:
             members[number].append(clip_id)
-    rows = [_cluster_row(connection, number, ids) for number, ids in members.items()]
     unfitted = [clip_id for clip_id in has_descriptor if clip_id not in numbers]
     undescribed = [clip_id for clip_id in found if clip_id not in numbers and clip_id not in has_descriptor]
     outside = set(unfitted) - _matching_fit(catalog, connection, fit.query) if unfitted else set()
-    return Clustering(
+    shown = Clustering(
         query=fit.query,
         fitted_at=fit.fitted_at,
         smallest=fit.smallest,
-        clusters=tuple(sorted(rows, key=lambda row: (-row.size, row.number))),
+        clusters=(),
         alone=sum(numbers.get(clip_id, 0) is None for clip_id in found),
         unfitted=len(unfitted) - len(outside),
         undescribed=len(undescribed),
         outside=len(outside),
         describable=_describable(catalog, connection, undescribed),
     )
+    return shown, [_members(connection, number, ids) for number, ids in members.items()]
 
 
 def _matching_fit(catalog: Catalog, connection: Connection, query: str) -> set[int]:
@@ -171,7 +175,24 @@ def _describable(catalog: Catalog, connection: Connection, clip_ids: Sequence[in
     )
 
 
-def _cluster_row(connection: Connection, number: int, ids: Sequence[int]) -> ClusterRow:
+@dataclass(frozen=True, eq=False)
+class _Members:
+    """The shown clips of a cluster, with facts, and their descriptors.
+
+    `fitted` is the medoid of the fit, None if it is not shown. `described` are the clips that have a descriptor;
+    `descriptors` are theirs, in this order. `places` say which part or mark a clip is.
+    """
+
+    number: int
+    ids: Sequence[int]
+    facts: Mapping[int, Any]
+    fitted: int | None
+    described: Sequence[int]
+    descriptors: Sequence[NDArray[Any]]
+    places: Mapping[int, CutPlace]
+
+
+def _members(connection: Connection, number: int, ids: Sequence[int]) -> _Members:
     facts: dict[int, Any] = {
         row.id: row
         for chunk in chunks(ids)
@@ -189,12 +210,27 @@ def _cluster_row(connection: Connection, number: int, ids: Sequence[int]) -> Clu
             .where(clip.c.id.in_(chunk))
         )
     }
-    medoid, likeness = _medoid(connection, number, ids)
+    fitted: int | None = connection.scalar(select(cluster.c.medoid_id).where(cluster.c.number == number))
+    described = list(features.checksums(connection, ids, "descriptor"))
+    return _Members(
+        number,
+        ids,
+        facts,
+        fitted if fitted in facts else None,
+        described,
+        list(features.read(connection, described, "descriptor")),
+        cut_places(connection, ids),
+    )
+
+
+def _cluster_row(members: _Members) -> ClusterRow:
+    ids, facts = members.ids, members.facts
+    medoid, likeness = _medoid(members)
     checkpoints = Counter((row.run, row.epoch, row.step) for row in (facts[clip_id] for clip_id in ids))
     (run, epoch, step), most = checkpoints.most_common(1)[0]
     ratings = [row.rating for row in facts.values() if row.rating is not None]
     return ClusterRow(
-        number=number,
+        number=members.number,
         size=len(ids),
         medoid=medoid,
         path=facts[medoid].path,
@@ -205,20 +241,17 @@ def _cluster_row(connection: Connection, number: int, ids: Sequence[int]) -> Clu
         share=most / len(ids),
         mean_rating=sum(ratings) / len(ratings) if ratings else None,
         heard=sum(bool(row.heard) for row in facts.values()) / len(ids),
-        part=place.text if (place := cut_places(connection, [medoid]).get(medoid)) else None,
+        part=place.text if (place := members.places.get(medoid)) else None,
     )
 
 
-def _medoid(connection: Connection, number: int, ids: Sequence[int]) -> tuple[int, float | None]:
+def _medoid(members: _Members) -> tuple[int, float | None]:
     """Return the id of the medoid of the clips shown and their mean likeness.
 
     The medoid of the fit is kept if it is among the clips shown.
     """
-    fitted: int | None = connection.scalar(select(cluster.c.medoid_id).where(cluster.c.number == number))
-    shown = fitted if fitted in ids else None
-    described = list(features.checksums(connection, ids, "descriptor"))
-    if len(described) < 2:
-        return shown or ids[0], None
-    packed = Likenesses.pack(features.read(connection, described, "descriptor"), threads=cores())
+    if len(members.described) < 2:
+        return members.fitted or members.ids[0], None
+    packed = Likenesses.pack(members.descriptors, threads=cores())
     index, likeness = find_medoid(packed, threads=cores())
-    return shown or described[index], likeness
+    return members.fitted or members.described[index], likeness

@@ -254,21 +254,18 @@ def _pairs(close: _ClosePairs, settings: DupesSection) -> Iterator[_Pair]:
             yield _Pair(first, second, found.alignment, found.judged, *covers)
 
 
-def copies_among(connection: Connection, clip_ids: Sequence[int], settings: DupesSection) -> set[int]:
-    """Return which of these clips are a copy of another of them, among those that `aligned` has scored.
+def copies_among(close: CloseClips, settings: DupesSection) -> set[int]:
+    """Return which of the clips are a copy of another of them.
 
     A pair is aligned only while one of its clips is not known to be a copy. So a collapsed checkpoint, all of
     whose clips are copies, costs about one alignment per clip.
     """
-    by = find_metric("aligned")
-    metric_id = scores.metric_id(connection, by.name, by.version)
-    close = score_reads.pairs_above(connection, metric_id, sorted(clip_ids), settings.score)
-    wanted = sorted({clip_id for pair in close for clip_id in pair})
-    sounds = read_sounds(connection, wanted)
     found: set[int] = set()
-    for one, other in close:
-        if not {one, other} <= found and _are_copies(sounds[one], sounds[other], settings):
-            found |= {one, other}
+    for one, others in close.others.items():
+        for other in others:
+            is_new = one < other and not {one, other} <= found
+            if is_new and _are_copies(close.sounds[one], close.sounds[other], settings):
+                found |= {one, other}
     return found
 
 
@@ -312,7 +309,7 @@ class CloseClips:
 
 
 def read_close_clips(connection: Connection, clip_ids: Sequence[int], settings: DupesSection) -> CloseClips:
-    """Read what `without_copies` needs to know of clips. Clips that `aligned` has not scored are left out."""
+    """Read what comparing clips needs to know of them. Clips that `aligned` has not scored are left out."""
     by = find_metric("aligned")
     metric_id = scores.metric_id(connection, by.name, by.version)
     close: dict[int, list[int]] = {}

@@ -5,7 +5,7 @@ Offsets and lengths are seconds, scores are in [0, 1].
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.queries.text import Terms
 from thresher.catalog.scores import features, suspicion
-from thresher.catalog.scores.suspicion import COPY_METRIC
+from thresher.catalog.scores.suspicion import COPY_METRIC, Suspicion
 from thresher.curation.clips.selection import select_ids
 from thresher.curation.comparison.duplicates import Match, dupes
 from thresher.progress import Progress, no_progress
+from thresher.signal.metrics.metric import Words
 
 PairKind = Literal["copy", "contained", "shared", "suspect"]
 
@@ -55,25 +56,39 @@ def clip_pairs(catalog: Catalog, terms: Terms = (), progress: Progress = no_prog
     with catalog.reading() as connection:
         ids = set(select_ids(catalog, connection, terms))
         suspects = [each for each in select_ids(catalog, connection, "suspect:yes") if each in ids]
-        pairs.extend(_suspects(connection, suspects))
-    return pairs
+        resembled = _resembled(connection, suspects)
+    return [*pairs, *map(_suspected, resembled)]
 
 
 def _matched(first: int, match: Match, kind: PairKind) -> ClipPair:
     return ClipPair(first, match.clip.id, kind, match.score, match.offset, match.seconds, match.judged)
 
 
-def _suspects(connection: Connection, suspects: list[int]) -> Iterator[ClipPair]:
-    from thresher.signal.metrics.aligned import align
+@dataclass(frozen=True, eq=False)
+class _Resembled:
+    """A suspect and the rejected clip that it resembles most; the fingerprints of both if it is a copy."""
 
+    clip: int
+    most: Suspicion
+    words: tuple[Words, ...]
+
+
+def _resembled(connection: Connection, suspects: Sequence[int]) -> list[_Resembled]:
+    found = []
     for clip_id in suspects:
         resembled = suspicion.read(connection, clip_id)
-        if not resembled:
-            continue
-        best = resembled[0]
-        offset = seconds = None
-        if best.metric == COPY_METRIC:
-            own, other = features.read(connection, [clip_id, best.other_id], "fingerprint")
-            found = align(own, other)
-            offset, seconds = found.offset_seconds, found.overlap_seconds
-        yield ClipPair(clip_id, best.other_id, "suspect", best.score, offset, seconds, judged=True)
+        if resembled:
+            most = resembled[0]
+            both = [clip_id, most.other_id] if most.metric == COPY_METRIC else []
+            found.append(_Resembled(clip_id, most, tuple(features.read(connection, both, "fingerprint"))))
+    return found
+
+
+def _suspected(resembled: _Resembled) -> ClipPair:
+    from thresher.signal.metrics.aligned import align
+
+    most, offset, seconds = resembled.most, None, None
+    if resembled.words:
+        found = align(*resembled.words)
+        offset, seconds = found.offset_seconds, found.overlap_seconds
+    return ClipPair(resembled.clip, most.other_id, "suspect", most.score, offset, seconds, judged=True)

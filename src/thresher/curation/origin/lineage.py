@@ -69,9 +69,9 @@ def lineage(catalog: Catalog, term: str) -> Lineage:
     detail = show_clip(catalog, term)
     row = detail.clip
     with catalog.reading() as connection:
-        related = relations(connection, row.id, catalog.settings.dupes)
         songs = all_songs(connection)
         places = _renderings(connection, row.id)
+    related = relations(catalog, row.id)
     rows = {other.id: other for other in rows_of(catalog, [each.clip for each in related.found])}
     chosen = {each.name: _plays(catalog, each, row.id) for each in songs}
     return Lineage(

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from thresher.catalog.catalog import Catalog
 from thresher.catalog.database.schema import clip, recording
 from thresher.catalog.recordings.clip_source import IS_HIDDEN
 from thresher.catalog.scores import features
 from thresher.catalog.settings.sections import DupesSection
-from thresher.curation.comparison.duplicates import STANDS_OUT, matching, read_sounds
-from thresher.signal.metrics.agreement import agree
+from thresher.curation.comparison.duplicates import STANDS_OUT, Sound, matching
+from thresher.signal.metrics.agreement import Profiled, agree
 from thresher.signal.metrics.aligned import aligned_scores, standing_out
 from thresher.signal.metrics.continuation import AT_AN_END, PROMPT_SCORE, Head, find_head, find_heads
 from thresher.signal.metrics.correlation import LEAST_WORDS
@@ -55,31 +56,40 @@ class Relations:
     not_examined: int = 0
 
 
-def relations(connection: Connection, clip_id: int, settings: DupesSection) -> Relations:
+def relations(catalog: Catalog, clip_id: int) -> Relations:
     """Find the clips of other recordings with sound in common with a clip.
 
     Of the clips of one recording, the one with the longest common sound counts, and the whole of a recording that
     was split only where no other one has common sound. A clip without a fingerprint has no relations.
+    No transaction is open while sounds are compared.
     """
-    places = _places(connection)
-    own = places.get(clip_id)
-    if own is None:
-        return Relations()
-    ids = [other for other, place in places.items() if place.recording != own.recording]
-    (words,) = features.read(connection, [clip_id], "fingerprint")
-    others = list(features.read(connection, ids, "fingerprint"))
+    settings = catalog.settings.dupes
+    with catalog.reading() as connection:
+        places = _places(connection)
+        own = places.get(clip_id)
+        if own is None:
+            return Relations()
+        ids = [other for other, place in places.items() if place.recording != own.recording]
+        (words,) = features.read(connection, [clip_id], "fingerprint")
+        others = list(features.read(connection, ids, "fingerprint"))
     if not others:
         return Relations()
     packed = Fingerprints.pack(others)
     heads = _best_heads(find_head(words, packed)), _best_heads(find_heads(packed, words))
-    found = list(_prompts(connection, clip_id, words, ids, others, heads, settings))
+    profiled = _profiled(
+        catalog, [clip_id, *(ids[index] for each in heads for index, _ in each[:MOST_EXAMINED])]
+    )
+    found = list(_prompts(clip_id, words, ids, others, profiled, heads, settings))
     prompted = {each.clip for each in found}
     scores = aligned_scores(Fingerprints.pack([words]), packed)[0]
     close = [
         index for index in (scores >= settings.score).nonzero()[0].tolist() if ids[index] not in prompted
     ]
     close.sort(key=lambda index: (-scores[index], ids[index]))
-    found += _duplicates(connection, clip_id, [ids[index] for index in close[:MOST_EXAMINED]], settings)
+    examined = {ids[index]: others[index] for index in close[:MOST_EXAMINED]}
+    profiled = _profiled(catalog, [clip_id, *examined])
+    sounds = {each: Sound(theirs, profiled.get(each)) for each, theirs in examined.items()}
+    found += _duplicates(Sound(words, profiled.get(clip_id)), sounds, settings)
     best = sorted(_best_of_recordings(found, places), key=lambda each: (-each.score, each.clip))
     left_out = (max(0, len(each) - MOST_EXAMINED) for each in (*heads, close))
     return Relations(tuple(best), max(left_out))
@@ -116,13 +126,13 @@ def _best_of_recordings(found: Sequence[Relation], places: Mapping[int, _Place])
     return list(best.values())
 
 
-def _duplicates(
-    connection: Connection, clip_id: int, candidates: Sequence[int], settings: DupesSection
-) -> Iterator[Relation]:
-    sounds = read_sounds(connection, [clip_id, *candidates])
-    own = sounds[clip_id]
-    for other_id in candidates:
-        other = sounds[other_id]
+def _profiled(catalog: Catalog, clip_ids: Sequence[int]) -> Mapping[int, Profiled]:
+    with catalog.reading() as connection:
+        return features.read_profiled(connection, clip_ids)
+
+
+def _duplicates(own: Sound, candidates: Mapping[int, Sound], settings: DupesSection) -> Iterator[Relation]:
+    for other_id, other in candidates.items():
         found = matching(own, other, settings)
         if found is None:
             continue
@@ -135,23 +145,22 @@ def _duplicates(
 
 
 def _prompts(
-    connection: Connection,
     clip_id: int,
     words: Words,
     ids: Sequence[int],
     others: Sequence[Words],
+    profiled: Mapping[int, Profiled],
     heads: tuple[Sequence[tuple[int, Head]], Sequence[tuple[int, Head]]],
     settings: DupesSection,
 ) -> Iterator[Relation]:
     """Yield the clips in which this one begins, by the first `heads`, and those that begin in it, by the second."""
     for index, head in heads[0][:MOST_EXAMINED]:
-        if (kind := _kind_of(head, words, others[index], settings)) and _agree(
-            connection, ids[index], clip_id, head
-        ):
+        kind = _kind_of(head, words, others[index], settings)
+        if kind is not None and _agree(profiled, ids[index], clip_id, head):
             yield Relation(kind, ids[index], head.score, 0.0, head.offset_seconds, head.seconds)
     for index, head in heads[1][:MOST_EXAMINED]:
         kind = _kind_of(head, others[index], words, settings)
-        if kind == CONTINUES and _agree(connection, clip_id, ids[index], head):
+        if kind == CONTINUES and _agree(profiled, clip_id, ids[index], head):
             yield Relation(CONTINUED_BY, ids[index], head.score, head.offset_seconds, 0.0, head.seconds)
 
 
@@ -166,10 +175,9 @@ def _kind_of(head: Head, later: Words, earlier: Words, settings: DupesSection) -
     return SAME_START if head.offset <= AT_AN_END and not is_all else CONTINUES
 
 
-def _agree(connection: Connection, earlier: int, later: int, head: Head) -> bool:
+def _agree(profiled: Mapping[int, Profiled], earlier: int, later: int, head: Head) -> bool:
     """Return whether the pitch of both clips is the same in their common sound, as far as it is known."""
-    profiled = features.read_profiled(connection, [earlier, later])
-    if len(profiled) < 2:
+    one, other = profiled.get(earlier), profiled.get(later)
+    if one is None or other is None:
         return True
-    one, other = profiled[earlier], profiled[later]
     return agree(one, other, head.offset_seconds, head.seconds, whole=False) is not False
