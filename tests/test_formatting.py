@@ -1,4 +1,4 @@
-"""Commands in messages can be pasted into a shell."""
+"""Commands in messages can be pasted into a shell; long texts are cut."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from thresher.formatting import command_on, shell_word
+from thresher.formatting import command_on, shell_word, shortened
 
 WORDS = (
     "BONE",
@@ -40,3 +40,10 @@ def test_options_stand_before_a_name_that_begins_with_a_dash() -> None:
     assert command_on("song render", "BONE", options="-o x.wav") == 'thresher song render "BONE" -o x.wav'
     assert command_on("song render", "-b", options="-o x.wav") == 'thresher song render -o x.wav -- "-b"'
     assert shlex.split(command_on("song save", "-b", then="QUERY"))[2:] == ["save", "--", "-b", "QUERY"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("", ""), ("abcde", "abcde"), ("abcdef", "abcd…"), ("x" * 1000, "xxxx…")]
+)
+def test_a_text_is_cut_to_a_number_of_characters(text: str, shown: str) -> None:
+    assert shortened(text, 5) == shown

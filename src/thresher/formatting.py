@@ -28,6 +28,11 @@ def unknown(what: str, value: str, expected: Iterable[str]) -> str:
     return f'unknown {what} "{value}" (expected {any_of(expected)})'
 
 
+def shortened(text: str, most: int = 40) -> str:
+    """Return a text of at most `most` characters; a longer one is cut, and ends with "…"."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def shell_word(text: str) -> str:
     """Return `text` as one word of a command for a shell, in double quotes where these suffice.
 

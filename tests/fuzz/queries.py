@@ -22,7 +22,7 @@ from thresher.catalog.database.schema import STATUSES, clip
 from thresher.catalog.queries.field_kinds import Condition
 from thresher.catalog.queries.fields import FIELDS
 from thresher.catalog.queries.query import Query, Terms, normalise, parse, select_clips, with_defaults
-from thresher.catalog.queries.text import LONGEST_TEXT
+from thresher.catalog.queries.text import LONGEST_QUERY
 from thresher.catalog.recordings.clip_source import SOURCE
 from thresher.errors import NotFoundError, QueryError, UsageError
 
@@ -223,7 +223,7 @@ def _near(clip_id: int, _metric: str) -> Sequence[tuple[int, float]]:
 def _check_message(error: Exception) -> None:
     message = str(error)
     promise(message and "unexpected" not in message, message)
-    assert len(message) < 2 * LONGEST_TEXT, f"{len(message)} characters"
+    assert len(message) < 2 * LONGEST_QUERY, f"{len(message)} characters"
 
 
 # Queries by the grammar.

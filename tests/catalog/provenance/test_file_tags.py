@@ -61,7 +61,7 @@ def test_control_characters_are_escaped(tmp_path: Path) -> None:
 def test_a_tag_larger_than_the_limit_is_cut_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_tags, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(file_tags, "MOST_TAG_BYTES", 10_000)
     found = tags_of(tmp_path, id3(seed="42", workflow="x" * 50_000, prompt="late"))
     assert named(found)["seed"] == "42"
     assert "prompt" not in named(found)

@@ -6,7 +6,7 @@ import pytest
 
 from thresher.catalog.queries.fields import FIELDS
 from thresher.catalog.queries.mistakes import (
-    LONGEST_NAME,
+    LONGEST_COMPARED,
     bare_word_mistake,
     close_fields,
     in_quotes,
@@ -44,7 +44,9 @@ def test_a_word_that_is_probably_no_search_is_explained(text: str, meant: str) -
     assert bare_word_mistake(quoted, FIELDS.get) is None
 
 
-@pytest.mark.parametrize("text", ["night", "a-b", "a=b", "1:2", "really?", "x" * (LONGEST_NAME + 1) + "&&"])
+@pytest.mark.parametrize(
+    "text", ["night", "a-b", "a=b", "1:2", "really?", "x" * (LONGEST_COMPARED + 1) + "&&"]
+)
 def test_other_words_may_be_searched_for(text: str) -> None:
     (word,) = words_of([text])
     assert bare_word_mistake(word, FIELDS.get) is None
@@ -87,7 +89,7 @@ def test_a_refused_number_has_a_hint(value: str, hint: str) -> None:
 
 def test_fields_with_similar_names_are_found_in_any_case() -> None:
     assert close_fields("RATNG", lambda: ["rating", "Run", "epoch"])[0] == "rating"
-    assert close_fields("x" * (LONGEST_NAME + 1), lambda: ["rating"]) == []
+    assert close_fields("x" * (LONGEST_COMPARED + 1), lambda: ["rating"]) == []
 
 
 def test_a_text_is_quoted_for_the_query_and_the_shell() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thresher.catalog.queries.text import (
-    LONGEST_TEXT,
+    LONGEST_QUERY,
     MOST_PARENTHESES,
     Kind,
     join_terms,
@@ -87,7 +87,7 @@ def test_too_deep_and_too_long_queries_are_refused() -> None:
     with pytest.raises(QueryError, match="parentheses inside one another"):
         tokens_of(f"({deepest})")
     with pytest.raises(QueryError, match="at most 1,000,000 are allowed"):
-        words_of("a" * (LONGEST_TEXT + 1))
+        words_of("a" * (LONGEST_QUERY + 1))
 
 
 @given(value=st.text(st.characters(exclude_characters="'\"\\", exclude_categories=["Cs"]), min_size=1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thresher.catalog.files.paths import LONGEST_NAME
+from thresher.catalog.files.paths import LONGEST_FILE_NAME
 from thresher.catalog.recordings.cut_clips import CutPlace
 from thresher.curation.exports.file_names import NameRequest, distinct_names
 
@@ -63,7 +63,7 @@ def test_names_are_distinct_and_the_same_each_time(own: list[str]) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.binary(min_size=1, max_size=300), st.sampled_from([None, b".wav", b".flac"]))
 def test_names_of_any_bytes_are_short_enough_for_a_file_system(own: bytes, suffix: bytes | None) -> None:
-    assert all(len(name) <= LONGEST_NAME for name in named((own, suffix), (own, suffix)))
+    assert all(len(name) <= LONGEST_FILE_NAME for name in named((own, suffix), (own, suffix)))
 
 
 def test_the_label_of_a_part_has_the_digits_of_their_number_and_that_of_a_mark_its_name() -> None:
@@ -79,4 +79,4 @@ def test_marks_with_the_same_name_get_ids() -> None:
         b"a-drop-2.wav",
         b"A-Drop-3.wav",
     ]
-    assert len(distinct_names([NameRequest(b"a" * 250 + b".wav", 1, None, "part03")])[0]) == LONGEST_NAME
+    assert len(distinct_names([NameRequest(b"a" * 250 + b".wav", 1, None, "part03")])[0]) == LONGEST_FILE_NAME

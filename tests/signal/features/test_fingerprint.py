@@ -23,9 +23,9 @@ from thresher.signal.features.fingerprint import (
     WORD_SECONDS,
     Backend,
     FFmpeg,
+    chromaprint_frames,
     find_backend,
     pipe,
-    resampled_frames,
     to_pcm,
     word_count,
 )
@@ -120,7 +120,7 @@ def test_constants_are_those_of_chromaprint() -> None:
 def test_words_can_be_counted_for_any_rate_and_length(frames: int, sr: int) -> None:
     assert word_count(frames, sr) >= 0
     assert word_count(frames, sr) <= frames / sr / WORD_SECONDS
-    assert abs(resampled_frames(frames, sr) - frames * 11_025 / sr) <= 11 + 11_025 / sr / 2
+    assert abs(chromaprint_frames(frames, sr) - frames * 11_025 / sr) <= 11 + 11_025 / sr / 2
 
 
 @pytest.mark.parametrize("sr", [8_000, 16_000])

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from thresher.errors import UsageError
+from thresher.formatting import shortened
 
 ROOT_NAME = re.compile("[A-Za-z0-9_-]+")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
@@ -170,19 +171,16 @@ def text_below(root: str, text: str) -> str:
     return text.removeprefix(f"{root}:") or "." if root else text
 
 
-LONGEST_NAME = 255
+LONGEST_FILE_NAME = 255
 """The longest name of a file or folder, in bytes, on the usual file systems."""
 
 
 def name_too_long(path: bytes | str) -> UsageError:
     """Return the error for a path that the file system refuses (ENAMETOOLONG)."""
     name = max(os.fsencode(path).split(b"/"), key=len)
-    shown = display_text(name)
-    shown = shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
-    what = f"it has {len(name)} bytes, and {LONGEST_NAME} are allowed"
-    if len(name) <= LONGEST_NAME:
+    what = f"it has {len(name)} bytes, and {LONGEST_FILE_NAME} are allowed"
+    if len(name) <= LONGEST_FILE_NAME:
         what = f"its path has {len(os.fsencode(path)):,} bytes"
-    return UsageError(f'the name "{shown}" is too long for the file system: {what}; give a shorter one')
-
-
-_LONGEST_SHOWN = 40
+    return UsageError(
+        f'the name "{shortened(display_text(name))}" is too long for the file system: {what}; give a shorter one'
+    )

@@ -1,7 +1,7 @@
 """Read the tags inside an audio file: ID3, Vorbis comments, MP4, ASF, AIFF and WAV chunks.
 
 tinytag reads all of them but WAV chunks, which `riff_tags.py` reads. Any file is safe to read: at most
-MOST_BYTES are read from it, in at most MOST_READS steps, and a damaged one gives fewer tags. Names are in lower
+MOST_TAG_BYTES are read from it, in at most MOST_READS steps, and a damaged one gives fewer tags. Names are in lower
 case, except those of chunks. Texts hold no control characters other than line feeds and tabs.
 """
 
@@ -17,12 +17,12 @@ from typing import IO
 from thresher.catalog.provenance.riff_tags import is_plain_riff, is_riff, read_riff
 from thresher.catalog.provenance.sidecars import storable
 
-MOST_BYTES = 16 << 20
+MOST_TAG_BYTES = 16 << 20
 MOST_READS = 20_000
 MOST_TAGS = 1_000
 _BEGINNING = 512  # bytes
-LONGEST_NAME = 200
-LONGEST_TEXT = 4 << 20  # characters
+LONGEST_TAG_NAME = 200
+LONGEST_TAG_TEXT = 4 << 20  # characters
 
 _PROPERTIES = frozenset(
     ("filename", "filesize", "mime_type", "duration", "channels", "bitrate", "bitdepth", "samplerate")
@@ -119,7 +119,7 @@ def _of_library(file: IO[bytes], suffix: str | None = None) -> FileTags:
     except UnsupportedFormatError:
         return FileTags(is_supported=False)
     except (ParseError, OSError) as error:
-        return FileTags(problem=f"the tags are damaged: {storable(str(error))[:LONGEST_NAME]}")
+        return FileTags(problem=f"the tags are damaged: {storable(str(error))[:LONGEST_TAG_NAME]}")
     tags = _checked(
         (name.lstrip("_"), text)
         for name, values in read.as_dict().items()
@@ -132,9 +132,9 @@ def _of_library(file: IO[bytes], suffix: str | None = None) -> FileTags:
 def _checked(found: Iterable[tuple[str, str]]) -> tuple[FileTag, ...]:
     tags: dict[FileTag, None] = {}
     for name, raw in found:
-        text = storable(raw.strip("\0 \r\n\t")[:LONGEST_TEXT])
+        text = storable(raw.strip("\0 \r\n\t")[:LONGEST_TAG_TEXT])
         if text and len(tags) < MOST_TAGS:
-            tags[FileTag(storable(name.strip("\0 "))[:LONGEST_NAME], text)] = None
+            tags[FileTag(storable(name.strip("\0 "))[:LONGEST_TAG_NAME], text)] = None
     return tuple(tags)
 
 
@@ -143,7 +143,7 @@ class _Limited:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._bytes, self._reads = MOST_BYTES, MOST_READS
+        self._bytes, self._reads = MOST_TAG_BYTES, MOST_READS
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int = -1) -> bytes:
@@ -158,4 +158,4 @@ class _Limited:
     def problem(self) -> str | None:
         if self._reads > 0 and self._bytes > 0:
             return None
-        return f"only the first {MOST_BYTES >> 20} MiB of the tags were read"
+        return f"only the first {MOST_TAG_BYTES >> 20} MiB of the tags were read"

@@ -23,6 +23,7 @@ from thresher.catalog.text.normal_form import nfc
 from thresher.catalog.text.time_limit import ADVICE, TooSlowError, bounded_match
 from thresher.catalog.text.values import LARGEST_INTEGER, whole_number
 from thresher.errors import ConfigError
+from thresher.formatting import shortened
 
 CHECKPOINT_KEYS = ("run", "epoch", "step")
 
@@ -69,7 +70,6 @@ class Inference:
     problems: tuple[str, ...] = ()
 
 
-_LONGEST_SHOWN = 40
 _LONGEST_BEFORE = 16  # characters before an index that say that it is another value
 
 # audiocraft keeps prompts below their epoch, and the excerpts that they were cut from beside the epochs.
@@ -77,7 +77,7 @@ _SKIPPED = re.compile(r"(?:^|/)[0-9a-f]{8}/samples/(?:\d+/)?(?:prompt|reference)
 
 
 def check_key(key: str) -> None:
-    """Raise ValueError if `key` cannot name an attribute, with the reason and a name that can."""
+    """Raise ValueError if `key` cannot name a value of a file, with the reason and a name that can."""
     if not key.strip() or not key.isprintable() or len(key) > LONGEST_KEY:
         raise ValueError(
             f"{key[:LONGEST_KEY]!r} is not a name (expected 1 to {LONGEST_KEY} printable characters)"
@@ -88,6 +88,13 @@ def check_key(key: str) -> None:
         raise ValueError(
             f'"{key}" differs from a query field only in its case; did you mean "{key.casefold()}"?'
         )
+
+
+def check_attribute_key(key: str) -> None:
+    """Do what `check_key` does, and refuse the parts of a checkpoint, too."""
+    if key in CHECKPOINT_KEYS:
+        raise ValueError(f'"{key}" belongs to the checkpoint, and cannot name an attribute')
+    check_key(key)
 
 
 def is_reserved(key: str) -> bool:
@@ -256,9 +263,8 @@ def _count(key: str, sources: Sequence[tuple[str, Mapping[str, str]]], problems:
         text = values.get(key)
         number = None if text is None else whole_number(text)
         if text is not None and number is None:
-            shown = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
             problems.append(
-                f'{key} "{shown}" in the {source} is not a whole number from 0 to {LARGEST_INTEGER}'
+                f'{key} "{shortened(text)}" in the {source} is not a whole number from 0 to {LARGEST_INTEGER}'
             )
         found = number if found is None else found
     return found

@@ -19,6 +19,7 @@ from thresher.catalog.provenance.generation_words import is_generation_name
 from thresher.catalog.provenance.provenance import CHECKPOINT_KEYS, LONGEST_KEY, is_reserved
 from thresher.catalog.text.normal_form import nfc
 from thresher.catalog.text.values import whole_number
+from thresher.formatting import shortened
 
 _LONGEST_SHOWN = 60
 _PREFIX = "sidecar_"
@@ -180,7 +181,9 @@ def _attributes(content: _Pairs, prefix: str = _PREFIX) -> tuple[dict[str, str],
             free = (name for name in value.names if attributes.get(name, value.text) == value.text)
             name = next(free, None)
             if name is None:
-                problems.append(f'a second value of "{value.names[0]}" is ignored: {_shortened(value.text)}')
+                problems.append(
+                    f'a second value of "{value.names[0]}" is ignored: {shortened(value.text, _LONGEST_SHOWN)}'
+                )
             else:
                 attributes[name] = value.text
     except RecursionError:
@@ -196,11 +199,13 @@ def _flat(content: _Pairs, above: tuple[str, ...], problems: list[str], prefix: 
         value = _only_value(raw_key, listed)
         text = _text_of(value)
         if last[raw_key] != place:
-            problems.append(f'"{_shortened(raw_key)}" occurs twice, and only the last value is kept')
+            problems.append(
+                f'"{shortened(raw_key, _LONGEST_SHOWN)}" occurs twice, and only the last value is kept'
+            )
             continue
         if len(path) == 1 and raw_key.casefold() in CHECKPOINT_KEYS and not _is_set(value, text):
             if value is not None:
-                shown = "a list" if text is None else f'"{_shortened(text)}"'
+                shown = "a list" if text is None else f'"{shortened(text, _LONGEST_SHOWN)}"'
                 problems.append(f"{raw_key} is {shown}, which is ignored")
         elif isinstance(value, _Pairs):
             yield from _flat(value, whole if len(whole) == 1 else path, problems, prefix)
@@ -209,7 +214,7 @@ def _flat(content: _Pairs, above: tuple[str, ...], problems: list[str], prefix: 
             names = tuple(dict.fromkeys((*_names(path, prefix, text), *_names(whole, prefix, text))))
             if len(names[0]) > LONGEST_KEY:
                 problems.append(
-                    f'the value of "{_shortened(names[0])}" is ignored, because its name is too long'
+                    f'the value of "{shortened(names[0], _LONGEST_SHOWN)}" is ignored, because its name is too long'
                 )
             else:
                 yield _Value(names, text, is_exact=len(whole) == 1 and names[0] == raw_key)
@@ -252,10 +257,6 @@ def _text_of(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return storable(str(value)) if isinstance(value, str | float) else None
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 def _read_small_file(path: bytes) -> bytes:

@@ -17,7 +17,7 @@ from thresher.catalog.queries.text import LITERAL, Word
 Find = Callable[[str], Field | None]
 """Returns the field of a name, None if there is none."""
 
-LONGEST_NAME = 200  # characters; longer texts are not compared with the names of fields
+LONGEST_COMPARED = 200  # characters; longer texts are not compared with the names of fields
 _TYPES_WITH_TEXT = ("text", "path", "tag", "choice", "attribute")
 _NAME = r"[^\W\d]\w*(?:@\w+)?"
 _OPERATORS = {"&&": "and", "&": "and", "||": "or", "|": "or", "!": "not", "-": "not"}
@@ -32,7 +32,7 @@ def bare_word_mistake(word: Word, find: Find) -> str | None:
     if word.is_quoted:
         return None
     text, shape = word.text, word.shape
-    if len(text) > LONGEST_NAME:
+    if len(text) > LONGEST_COMPARED:
         return None
     meant = (
         _sign_meant(shape, text, find)
@@ -48,7 +48,7 @@ def sort_mistake(word: Word, close: Callable[[str, str], Sequence[str]]) -> str 
 
     Other words that end so, such as `C++`, are searched for.
     """
-    if word.is_quoted or len(word.text) > LONGEST_NAME or re.fullmatch(rf"{_NAME}\+", word.shape) is None:
+    if word.is_quoted or len(word.text) > LONGEST_COMPARED or re.fullmatch(rf"{_NAME}\+", word.shape) is None:
         return None
     if not close(word.text[:-1], "+"):
         return None
@@ -88,7 +88,7 @@ def value_hint(name: str, value: str) -> str:
         return f"; did you mean {meant}?"
     if "," in value:
         parts = [part.strip() for part in value.split(",") if part.strip()]
-        if parts and all(len(part) <= LONGEST_NAME for part in parts[:20]):
+        if parts and all(len(part) <= LONGEST_COMPARED for part in parts[:20]):
             each = " , ".join(f"{name}:{part}" for part in parts[:20])
             return f'; did you mean "{each}"?'
     if value.casefold() in _NOTHING:
@@ -103,7 +103,7 @@ def value_hint(name: str, value: str) -> str:
 
 def close_fields(name: str, known: Callable[[], list[str]]) -> list[str]:
     """Return the names of fields that resemble a name, the most similar first."""
-    if len(name) > LONGEST_NAME:
+    if len(name) > LONGEST_COMPARED:
         return []
     by_folded = {each.casefold(): each for each in known()}
     near = [by_folded[match] for match in close_names(name.casefold(), by_folded)]

@@ -20,7 +20,7 @@ from thresher.errors import QueryError
 Terms = str | Sequence[str]
 """A query as text, or as arguments."""
 
-LONGEST_TEXT = 1_000_000  # characters
+LONGEST_QUERY = 1_000_000  # characters
 MOST_PARENTHESES = 20
 """How deep parentheses, songs and saved queries may be nested: SQLite refuses deeply nested expressions."""
 
@@ -106,8 +106,8 @@ def normalise(arguments: Terms) -> Terms:
 def words_of(terms: Terms) -> list[Word]:
     """Split a query into words. Raises QueryError for a quote that is not closed, and for too long a query."""
     length = len(terms) if isinstance(terms, str) else sum(len(term) + 1 for term in terms)
-    if length > LONGEST_TEXT:
-        raise error_at(0, f"the query has {length:,} characters; at most {LONGEST_TEXT:,} are allowed")
+    if length > LONGEST_QUERY:
+        raise error_at(0, f"the query has {length:,} characters; at most {LONGEST_QUERY:,} are allowed")
     if isinstance(terms, str):
         return list(_words_of_text(terms, 0))
     found: list[Word] = []

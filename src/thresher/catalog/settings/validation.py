@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from thresher.catalog.settings.sections import SECTIONS, hide_password
 from thresher.errors import ConfigError
-from thresher.formatting import any_of, unknown
+from thresher.formatting import any_of, shortened, unknown
 
 _Keys = TypeVar("_Keys")
 _UNKNOWN_KEY = "unexpected_keyword_argument"  # pydantic's word
@@ -123,4 +123,4 @@ def shown(value: object) -> str:
 
     shown = hide_password(value) if isinstance(value, str) else value
     text = json.dumps(shown, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+    return shortened(text, 80)

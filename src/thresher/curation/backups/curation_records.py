@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from thresher.catalog.provenance.provenance import check_attribute_key
 from thresher.catalog.text.values import LARGEST_INTEGER
 from thresher.curation.backups.curation_file import read_records
 from thresher.curation.clips.decisions import tag_name
@@ -229,12 +230,14 @@ def read_curation(file: Path) -> Curation:
 
 
 def _check_words(record: object) -> None:
-    """Raise an error for tags, names and splits that no command would store."""
+    """Raise an error for tags, names, attributes and splits that no command would store."""
     if isinstance(record, QueryRecord | SongRecord):
         check_name(record.name, "name")
     if isinstance(record, RecordingRecord):
         if record.split is not None:
             _ = record.split_settings
+        for key in record.attributes:
+            check_attribute_key(key)
         for each in record.clips:
             for name in each.tags:
                 tag_name(name)

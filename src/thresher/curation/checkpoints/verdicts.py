@@ -13,7 +13,7 @@ from thresher.catalog.decisions.decide import decide
 from thresher.catalog.decisions.journal import Assignment, Decision
 from thresher.catalog.text.normal_form import folded, nfc
 from thresher.catalog.text.values import checkpoint_text, whole_number
-from thresher.curation.clips.decisions import storable
+from thresher.curation.clips.decisions import utf8_text
 from thresher.errors import NotFoundError, UsageError
 from thresher.formatting import listed, unknown
 
@@ -48,7 +48,7 @@ def judge_checkpoint(
         )
     if verdict not in (None, NOTHING, *VERDICTS):
         raise UsageError(unknown("verdict", verdict, (*VERDICTS, NOTHING)))
-    note = None if note is None else storable(note).strip()
+    note = None if note is None else utf8_text(note).strip()
 
     def judge(connection: Connection) -> tuple[str, Decision | None]:
         found = find_checkpoint(connection, name)

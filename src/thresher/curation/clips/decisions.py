@@ -34,7 +34,7 @@ from thresher.catalog.text.values import LARGEST_INTEGER, whole_number
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import lookups_of, recordings_of, select_by_id, select_ids
 from thresher.errors import NotFoundError, UsageError
-from thresher.formatting import unknown
+from thresher.formatting import shortened, unknown
 
 RATINGS = range(1, 6)
 
@@ -74,8 +74,8 @@ def trust(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> DecisionO
 
 def note(catalog: Catalog, terms: Terms, text: str | None, *, dry_run: bool = False) -> DecisionOutcome:
     """Write a note on clips, replacing the note they have; None or blank text removes it."""
-    kept = storable(text).strip() or None if text is not None else None
-    summary = "unnote" if kept is None else f'note "{kept if len(kept) <= 40 else kept[:39] + "…"}"'
+    kept = utf8_text(text).strip() or None if text is not None else None
+    summary = "unnote" if kept is None else f'note "{shortened(kept)}"'
     return _decide(catalog, "note", summary, terms, _assign_to_all("note", kept), dry_run=dry_run)
 
 
@@ -114,7 +114,7 @@ def modify(
     """
     if not values:
         raise UsageError("no field given; write field=value, such as epoch=40")
-    values = {key: storable(text) for key, text in values.items()}
+    values = {key: utf8_text(text) for key, text in values.items()}
     checkpoint = {key: _checkpoint_value(key, text) for key, text in values.items() if key in _CHECKPOINT}
     role = values.get("role")
     if role is not None and role not in ROLES:
@@ -250,7 +250,7 @@ def _decide(
     among: _Among = _LISTED,
 ) -> DecisionOutcome:
     """Make one decision about the clips that the terms select, in one transaction."""
-    query = storable(join_terms(terms))
+    query = utf8_text(join_terms(terms))
     lookups = lookups_of(catalog, terms)
 
     def carry_out(connection: Connection) -> DecisionOutcome:
@@ -263,7 +263,7 @@ def _decide(
     return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
 
 
-def storable(text: str) -> str:
+def utf8_text(text: str) -> str:
     """Return `text` with bytes that are not UTF-8, which a command line can contain, written as `\\xNN`.
 
     Raises UsageError for half of a surrogate pair, which no database stores.
@@ -286,10 +286,6 @@ def tag_name(name: str) -> str:
     return tidy
 
 
-LONGEST_SHOWN = 40
-"""A wrong value is shown up to this many characters."""
-
-
 def _checkpoint_value(key: str, text: str) -> str | int | None:
     if key == "run" and text and not text.strip():
         raise UsageError(f'run="{text}" is only blanks; run= removes the run')
@@ -297,7 +293,7 @@ def _checkpoint_value(key: str, text: str) -> str | int | None:
         return nfc(text) or None
     number = whole_number(text)
     if number is None:
-        shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+        shown = shortened(text)
         if re.fullmatch(r"[+-]?[0-9]+", text):
             raise UsageError(f"{key} {shown} is out of range (expected 0 to {LARGEST_INTEGER})")
         raise UsageError(f'{key}="{shown}" is not a whole number (expected 0 or more, such as 4000 or 120k)')

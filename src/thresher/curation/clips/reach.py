@@ -14,7 +14,7 @@ from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_source import IS_HIDDEN, IS_SHOWN, SOURCE
 from thresher.curation.clips.selection import parse_terms
 from thresher.errors import NotFoundError
-from thresher.formatting import counted, listed
+from thresher.formatting import counted, listed, shortened
 
 MANY = 20
 """A command on a query that changes fewer clips needs no confirmation, unless a negated word selects everything."""
@@ -62,8 +62,7 @@ def no_match(
 
     `lookups` are those of `lookups_of`.
     """
-    text = join_terms(terms)
-    text = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    text = shortened(join_terms(terms), _LONGEST_SHOWN)
     if not text:
         return NotFoundError(f"the catalog has no {noun}; `thresher ingest` adds clips")
     why = _why_nothing(catalog, connection, terms, noun, lookups)

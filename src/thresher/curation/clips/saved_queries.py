@@ -29,9 +29,9 @@ from thresher.catalog.queries.text import Terms, tokens_of
 from thresher.catalog.text.normal_form import nfc
 from thresher.curation.clips.selection import lookups_of, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
-from thresher.formatting import command_on, listing_of
+from thresher.formatting import command_on, listing_of, shortened
 
-LONGEST_NAME = 200  # characters, of a song or a saved query
+LONGEST_SAVED_NAME = 200  # characters, of a song or a saved query
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class SavedQueryRow:
 
 def check_name(name: str, what: str) -> None:
     """Raise UsageError if a song or a saved query can't have this name; the message calls it `what`."""
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-        shown = name if len(name) <= LONGEST_NAME else f"{name[:60]}…"
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_SAVED_NAME:
+        shown = name if len(name) <= LONGEST_SAVED_NAME else shortened(name)
         raise UsageError(
-            f"{shown!r} is not a valid {what}; use 1 to {LONGEST_NAME} printable characters, not only spaces"
+            f"{shown!r} is not a valid {what}; use 1 to {LONGEST_SAVED_NAME} printable characters, not only spaces"
         )
 
 

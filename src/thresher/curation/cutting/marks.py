@@ -17,7 +17,7 @@ from thresher.catalog.queries.query import join_terms
 from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_rows import clip_rows
 from thresher.catalog.text.normal_form import nfc
-from thresher.curation.clips.decisions import DecisionOutcome, storable
+from thresher.curation.clips.decisions import DecisionOutcome, utf8_text
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import find_clip, lookups_of, select_ids
 from thresher.curation.cutting.marking import MarkRow, WantedMark, make_marks
@@ -128,7 +128,7 @@ def unmark(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> UnmarkRe
     def carry_out(connection: Connection) -> UnmarkReport:
         ids = _marks(catalog, connection, terms, lookups)
         assignments = [Assignment("clip", clip_id, "removed", True) for clip_id in ids]
-        made = decide(connection, "unmark", f"unmark: {storable(join_terms(terms))}", assignments)
+        made = decide(connection, "unmark", f"unmark: {utf8_text(join_terms(terms))}", assignments)
         return UnmarkReport(len(ids), made, songs)
 
     return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
@@ -136,7 +136,7 @@ def unmark(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> UnmarkRe
 
 def mark_name(text: str) -> str | None:
     """Return the name of a mark as it is stored; None for blank text. Raises UsageError for control characters."""
-    tidy = nfc(storable(text).strip())
+    tidy = nfc(utf8_text(text).strip())
     if not tidy.isprintable():
         raise UsageError(f"invalid name {tidy!r}; use printable characters")
     return tidy or None

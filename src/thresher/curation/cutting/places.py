@@ -23,7 +23,7 @@ from thresher.signal.features.trim import Span
 Origin = Literal["clip", "recording"]
 """What times count from: the start of a clip as it is heard, or the start of its recording."""
 
-LEAST_SECONDS = 0.05
+LEAST_MARK_SECONDS = 0.05
 """The length of the shortest mark."""
 
 SLACK_SECONDS = 0.05
@@ -73,9 +73,11 @@ class MarkPlace:
             )
         first = self.start + round(start * self.sample_rate)
         last = min(self.end, self.start + round(end * self.sample_rate))
-        if last - first < round(LEAST_SECONDS * self.sample_rate):
+        if last - first < round(LEAST_MARK_SECONDS * self.sample_rate):
             length = (last - first) / self.sample_rate
-            raise UsageError(f"a mark of {length:.3f} s is too short (expected {LEAST_SECONDS:g} s or more)")
+            raise UsageError(
+                f"a mark of {length:.3f} s is too short (expected {LEAST_MARK_SECONDS:g} s or more)"
+            )
         return Span(first, last)
 
     def times(self, span: Span) -> tuple[float, float]:

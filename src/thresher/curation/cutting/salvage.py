@@ -35,7 +35,7 @@ from thresher.signal.features.split_settings import SplitSettings
 MOSTLY = 0.5
 """The share of silent frames from which on a recording is mostly silent."""
 
-LEAST_SECONDS = 1.0
+LEAST_SOUND_SECONDS = 1.0
 """The length of a sound that is worth keeping, by default."""
 
 
@@ -60,7 +60,7 @@ def salvage_song(
     terms: Terms,
     options: SongOptions | None = None,
     *,
-    least: float = LEAST_SECONDS,
+    least: float = LEAST_SOUND_SECONDS,
     executor: str | None = None,
     dry_run: bool = False,
     progress: Progress = no_progress,

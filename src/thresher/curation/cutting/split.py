@@ -19,7 +19,7 @@ from thresher.catalog.queries.query import join_terms
 from thresher.catalog.queries.text import Terms
 from thresher.catalog.recordings.clip_content import ClipContent, replace_clip
 from thresher.catalog.recordings.cut_clips import add_cut_clips, cut_clips
-from thresher.curation.clips.decisions import storable
+from thresher.curation.clips.decisions import utf8_text
 from thresher.curation.comparison.score import score_all
 from thresher.curation.comparison.suspects import examine
 from thresher.curation.cutting.carrying import carried_judgements, carried_places, songs_of
@@ -64,7 +64,7 @@ def split(
     find = surveyed_parts if dry_run else analysed_parts
     found = find(catalog, wanted, settings, executor=executor, progress=progress)
     changing = changed_by(wanted, found)
-    summary = f"split {settings.words}: {storable(join_terms(terms))}"
+    summary = f"split {settings.words}: {utf8_text(join_terms(terms))}"
     report = _carry_out(catalog, changing, found, settings, summary, dry_run=dry_run)
     report = with_the_rest(report, wanted, found, settings)
     report = replace(report, unchanged=(*unchanged, *report.unchanged))
@@ -85,7 +85,7 @@ def join(
     unchanged = tuple(NotSplit(each.id, each.path, is_whole) for each in targets if each.split is None)
     joined = [each for each in targets if each.split is not None]
     found = FoundParts({each.id: () for each in joined})
-    summary = f"join parts: {storable(join_terms(terms))}"
+    summary = f"join parts: {utf8_text(join_terms(terms))}"
     report = _carry_out(catalog, joined, found, None, summary, dry_run=dry_run)
     report = replace(report, unchanged=unchanged)
     return report if dry_run else scored(catalog, report, progress)

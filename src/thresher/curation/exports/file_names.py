@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from thresher.catalog.files.files import SUFFIXES
-from thresher.catalog.files.paths import LONGEST_NAME
+from thresher.catalog.files.paths import LONGEST_FILE_NAME
 
 _LONGEST_LABEL = 100  # bytes
 _UNWANTED = '/\\:*?"<>|'  # not allowed in names on some file systems
@@ -53,7 +53,7 @@ def _name(wanted: NameRequest, *, is_numbered: bool) -> bytes:
     suffix = suffix if wanted.suffix is None else wanted.suffix
     label = b"" if wanted.label is None else b"-" + plain_name(wanted.label, _LONGEST_LABEL)
     mark = label + (b"-%d" % wanted.clip if is_numbered else b"")
-    return _cut(stem, LONGEST_NAME - len(mark) - len(suffix)) + mark + suffix
+    return _cut(stem, LONGEST_FILE_NAME - len(mark) - len(suffix)) + mark + suffix
 
 
 def plain_name(text: str, longest: int) -> bytes:

@@ -126,14 +126,14 @@ def _occurring(
 ) -> list[tuple[int, float, str, float | None]]:
     """Return the clips in which a moment occurs, the best first, with the time at which it does."""
     from thresher.signal.features.fingerprint import WORD_SECONDS
-    from thresher.signal.metrics.passages import LEAST_WORDS, occurrences, words_within
+    from thresher.signal.metrics.passages import LEAST_PASSAGE_WORDS, occurrences, words_within
 
     if not features.checksums(connection, [clip_id], "fingerprint"):
         return []
     (own,) = features.read(connection, [clip_id], "fingerprint")
     begin, end = moment
     within = words_within(begin, end, own.size)
-    if len(within) < LEAST_WORDS:
+    if len(within) < LEAST_PASSAGE_WORDS:
         return []
     ids = score_reads.comparable(connection, find_metric(COPY_METRIC), clip_id).tolist()
     passage = own[within.start : within.stop]

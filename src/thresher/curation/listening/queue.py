@@ -27,7 +27,7 @@ from thresher.catalog.recordings.clip_rows import known_clips
 from thresher.catalog.recordings.clip_source import IS_HIDDEN, SECONDS, SOURCE, shown_location
 from thresher.catalog.recordings.cut_clips import cut_places
 from thresher.catalog.recordings.measures import measure_value
-from thresher.curation.clips.decisions import storable
+from thresher.curation.clips.decisions import utf8_text
 from thresher.curation.clips.reach import no_match
 from thresher.curation.clips.selection import select_ids
 from thresher.curation.listening.choice import (
@@ -122,7 +122,7 @@ def plan_listening(
             raise no_match(catalog, connection, terms, "generated clip")
         candidates = read_candidates(connection, ids)
     chosen, reach = choose(candidates, minutes * 60)
-    query = storable(text)
+    query = utf8_text(text)
     number = None if dry_run else _store(catalog, now, query, minutes, chosen)
     with catalog.reading() as connection:
         known = known_clips(connection, chosen)

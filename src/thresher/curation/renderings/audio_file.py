@@ -18,7 +18,7 @@ from thresher.catalog.audio.encoding import OUTPUT_FORMATS, AudioWriter, OutputF
 from thresher.catalog.audio.reader import AudioReader
 from thresher.catalog.audio.sndfile_decoder import library_version
 from thresher.catalog.files.files import sha256_file
-from thresher.catalog.files.paths import LONGEST_NAME, name_too_long
+from thresher.catalog.files.paths import LONGEST_FILE_NAME, name_too_long
 from thresher.catalog.output_guard import OutputGuard
 from thresher.curation.renderings.mixdown import Limiting, Mix
 from thresher.curation.renderings.plan import quality_of, tags
@@ -71,7 +71,7 @@ def target_of(output: str | os.PathLike[str] | None, default: str) -> Path:
     Raises NotFoundError if its folder does not exist.
     """
     target = Path(os.path.abspath(output if output is not None else default.replace("/", "_")))
-    if len(os.fsencode(target.name)) > LONGEST_NAME:
+    if len(os.fsencode(target.name)) > LONGEST_FILE_NAME:
         raise name_too_long(os.fsencode(target))
     if not target.parent.is_dir():
         raise NotFoundError(f"there is no folder {target.parent} to write to; create it first")

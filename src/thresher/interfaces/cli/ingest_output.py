@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from thresher.formatting import counted, listed
+from thresher.formatting import counted, listed, shortened
 from thresher.interfaces.cli.output import from_here, say, tell
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from thresher.curation.ingest.exclude import Exclusion
     from thresher.curation.ingest.report import IngestReport
 
-LONGEST_VALUE = 40
 """Longer values are cut in messages."""
 
 MOST_NOTES = 20
@@ -114,9 +113,7 @@ def _tell_reread(report: IngestReport) -> None:
 
 def short(value: str | None) -> str:
     """Return a value, cut if it is long, or "none"."""
-    if value is None:
-        return "none"
-    return value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 1]}…"
+    return "none" if value is None else shortened(value)
 
 
 def tell_exclusions(excluded: Sequence[Exclusion]) -> None:

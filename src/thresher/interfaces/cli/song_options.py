@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thresher.errors import UsageError
+from thresher.formatting import shortened
 
 if TYPE_CHECKING:
     from thresher.curation.songs.options import SongOptions
@@ -60,18 +61,13 @@ def _tag(_option: str, text: str) -> str | None:
     return None if text in ("", "none") else text
 
 
-LONGEST_SHOWN = 40
-"""A wrong number is shown up to this many digits."""
-
-
 def _whole_number(option: str, text: str) -> int | None:
     if text in ("none", "auto"):
         return None
     number = _decimal(text)
     if number is None:
         if text.isdecimal():
-            shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
-            raise UsageError(f"{option} {shown} is out of range (expected a smaller number)")
+            raise UsageError(f"{option} {shortened(text)} is out of range (expected a smaller number)")
         raise UsageError(f'{option} "{text}" is not a whole number (expected digits, or auto or none)')
     return number
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from thresher.formatting import shortened
 from thresher.interfaces.report.charts import Chart, ChartPoint, Line
 from thresher.interfaces.report.colours import LIGHT, sequential
 
@@ -69,7 +70,7 @@ def draw_chart(chart: Chart, *, with_title: bool) -> Figure:
     """Draw a measure over training. Points link to `checkpoint:ID`."""
     figure, axes = _figure(CHART_SIZE)
     labelled = [line for line in chart.lines if line.label is not None] if len(chart.lines) > 1 else []
-    longest = max((len(shortened(line.label or "")) for line in labelled), default=0)
+    longest = max((len(run_label(line.label or "")) for line in labelled), default=0)
     right = 0.975 - longest * FONT_SIZE * 0.58 / (72 * CHART_SIZE[0])
     figure.subplots_adjust(left=0.125, right=right, bottom=0.205, top=0.86 if with_title else 0.955)
     if with_title:
@@ -81,7 +82,7 @@ def draw_chart(chart: Chart, *, with_title: bool) -> Figure:
     _scale(axes, chart)
     for line, y in zip(labelled, _label_places(axes, labelled), strict=True):
         axes.annotate(
-            shortened(line.label or ""),
+            run_label(line.label or ""),
             (1, y),
             xycoords="axes fraction",
             xytext=(7, 0),
@@ -141,7 +142,7 @@ def add_map_legend(figure: Figure, title: str, entries: Mapping[str, str] | tupl
         figure.text(0.71, middle, entries[1], ha="left", va="center", color=LIGHT["muted"])
         return
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=colour, label=shortened(name))
+        Line2D([], [], marker="o", linestyle="", color=colour, label=run_label(name))
         for name, colour in entries.items()
     ]
     figure.legend(
@@ -169,10 +170,10 @@ def as_png(figure: Figure) -> bytes:
     return made.getvalue()
 
 
-def shortened(name: str) -> str:
+def run_label(name: str) -> str:
     """Return a run's name, shortened to fit next to its line."""
     name = "".join(character if character.isprintable() else " " for character in name)
-    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
+    return shortened(name, LONGEST_LABEL)
 
 
 def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:

@@ -69,11 +69,11 @@ def to_pcm(y: NDArray[np.float32], peak: float) -> NDArray[np.int16]:
 
 def word_count(frames: int, sr: int) -> int:
     """Return the number of words of a signal of `frames` frames at `sr` Hz, for every backend."""
-    resampled = resampled_frames(frames, sr)
+    resampled = chromaprint_frames(frames, sr)
     return max(0, (resampled - ANALYSIS_FRAME) // ANALYSIS_HOP + 1 - HOPS_IN_A_WORD)
 
 
-def resampled_frames(frames: int, sr: int) -> int:
+def chromaprint_frames(frames: int, sr: int) -> int:
     """Return the number of frames at 11,025 Hz that `frames` frames at `sr` Hz become.
 
     From higher rates, Chromaprint's resampler makes only the frames for which all `taps` of its filter are

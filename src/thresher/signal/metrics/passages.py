@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from thresher.signal.features.fingerprint import FIRST_WORD_SECONDS, WORD_SECONDS
 from thresher.signal.metrics.metric import WORD_BITS, Words
 
-LEAST_WORDS = 12
+LEAST_PASSAGE_WORDS = 12
 """Fewer words match unrelated sounds."""
 
-LEAST_SECONDS = FIRST_WORD_SECONDS + (LEAST_WORDS - 1) * WORD_SECONDS
-"""The length of sound that LEAST_WORDS cover."""
+LEAST_PASSAGE_SECONDS = FIRST_WORD_SECONDS + (LEAST_PASSAGE_WORDS - 1) * WORD_SECONDS
+"""The length of sound that LEAST_PASSAGE_WORDS cover."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from tests.support import Command
             2,
             "is not a valid song name; use 1 to 200 printable characters",
         ),
-        (["song", "save", "x" * 300, "id:1"], 2, f"'{'x' * 60}…' is not a valid song name"),
+        (["song", "save", "x" * 300, "id:1"], 2, f"'{'x' * 39}…' is not a valid song name"),
         (["song", "show", "\udcff"], 4, "thresher song list"),
         (["song", "delete", "\udcff"], 4, "thresher song list"),
         (["song", "rename", "Bone", "\udcff"], 2, "is not a valid song name"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from thresher.curation.origin.recipe import Recipe
     from thresher.curation.origin.sources import RecipeValue
 
-LONGEST_TEXT = 100
+LONGEST_VALUE = 100
 """At most this many characters of a value or a tag are printed; --json writes all."""
 
 
@@ -109,7 +109,7 @@ def _print_recipe(found: Recipe) -> None:
             ("pattern", found.pattern),
             ("sidecar", found.sidecar),
             *((f"  {value.name}", _value_text(value)) for value in found.values),
-            *((f"tag {tag.name}", shortened(tag.text)) for tag in found.tags),
+            *((f"tag {tag.name}", value_text(tag.text)) for tag in found.tags),
             ("recorded", found.recorded),
             ("recipe", found.template),
             *([] if found.line is None else [("command", _line_text(found.line))]),
@@ -125,9 +125,9 @@ def _print_recipe(found: Recipe) -> None:
 def _value_text(value: RecipeValue) -> str:
     place = f" {value.place}" if value.place else ""
     return (
-        f"{shortened(value.text)}  (from the {value.source}{place})"
+        f"{value_text(value.text)}  (from the {value.source}{place})"
         if value.source != "corrected"
-        else (f"{shortened(value.text)}  (corrected)")
+        else (f"{value_text(value.text)}  (corrected)")
     )
 
 
@@ -139,11 +139,11 @@ def _line_text(line: CommandLine) -> str:
     return line.command if line.command is not None else f"missing: {', '.join(line.missing)}"
 
 
-def shortened(text: str) -> str:
-    """Return a text on one line, cut after LONGEST_TEXT characters with the number of those left out."""
+def value_text(text: str) -> str:
+    """Return a text on one line, cut after LONGEST_VALUE characters with the number of those left out."""
     line = " ".join(text.split())
     return (
         line
-        if len(line) <= LONGEST_TEXT
-        else f"{line[:LONGEST_TEXT]}… ({len(line) - LONGEST_TEXT:,} more characters)"
+        if len(line) <= LONGEST_VALUE
+        else f"{line[:LONGEST_VALUE]}… ({len(line) - LONGEST_VALUE:,} more characters)"
     )

@@ -197,13 +197,13 @@ def _salvage(
     json: bool,
 ) -> None:
     """Make a song of the sounds in mostly silent recordings, and print what changed."""
-    from thresher.curation.cutting.salvage import LEAST_SECONDS, salvage_song
+    from thresher.curation.cutting.salvage import LEAST_SOUND_SECONDS, salvage_song
     from thresher.curation.songs.songs import get_song
     from thresher.interfaces.cli.progress import ProgressBar
     from thresher.interfaces.cli.split_output import tell_split
 
     is_planned = dry_run and get_song(catalog, name) is None
-    shortest = LEAST_SECONDS if least is None else least
+    shortest = LEAST_SOUND_SECONDS if least is None else least
     with ProgressBar("files") as progress:
         done = salvage_song(catalog, name, terms, options, least=shortest, dry_run=dry_run, progress=progress)
     if json:
