@@ -36,6 +36,30 @@ WAYS_BACK: Mapping[str, str] = {
 """The events of the journal that `undo` can't revert, and how to get the clips back."""
 
 
+class UndoneAlreadyError(UsageError):
+    """The decision was undone before, by the decision `by`."""
+
+    def __init__(self, message: str, by: Decision) -> None:
+        super().__init__(message)
+        self.by = by
+
+
+class ChangedLaterError(UsageError):
+    """The decision `later` changed the same fields after the one that was to be undone."""
+
+    def __init__(self, message: str, later: Decision) -> None:
+        super().__init__(message)
+        self.later = later
+
+
+class NothingToRevertError(UsageError):
+    """Nothing of the entry of the journal can be reverted; `why` says why."""
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
 def decision_to_undo(connection: Connection, number: int | None = None) -> Decision:
     """Return the decision that `undo` reverts. Raises NotFoundError if there is no such decision."""
     return _latest(connection) if number is None else get_decision(connection, number)
@@ -80,16 +104,18 @@ def undo(
     if target.verb in WAYS_BACK:
         raise _cannot_undo(connection, target, WAYS_BACK[target.verb].format(number=target.id))
     if target.undone_by is not None:
-        by = by_whom(get_decision(connection, target.undone_by))
-        raise UsageError(
-            f"decision {target.id} was already undone by {target.undone_by}{by}; "
-            f"`thresher undo {target.undone_by}` restores it"
+        by = get_decision(connection, target.undone_by)
+        raise UndoneAlreadyError(
+            f"decision {target.id} was already undone by {by.id}{by_whom(by)}; "
+            f"`thresher undo {by.id}` restores it",
+            by,
         )
     later = _later_on_same_fields(connection, target)
     if later is not None:
-        raise UsageError(
+        raise ChangedLaterError(
             f"decision {later.id} ({later.summary}){by_whom(later)} changed the same fields after {target.id}; "
-            f"run `thresher undo {later.id}` first"
+            f"run `thresher undo {later.id}` first",
+            later,
         )
     reverted = []
     for change in reversed(target.changes):
@@ -145,7 +171,7 @@ def _with_own(change: Change, current: Value, own: Mapping[int, Mapping[str, str
     return sorted([*change.before, *added]) if added else change.before
 
 
-def _cannot_undo(connection: Connection, target: Decision, why: str) -> UsageError:
+def _cannot_undo(connection: Connection, target: Decision, why: str) -> NothingToRevertError:
     """The error for an entry that can't be undone, which names the decision before it."""
     is_open = decision.c.undone_by_id.is_(None) & decision.c.undoes_id.is_(None)
     is_earlier = is_open & (decision.c.id < target.id) & decision.c.verb.not_in(WAYS_BACK)
@@ -155,7 +181,9 @@ def _cannot_undo(connection: Connection, target: Decision, why: str) -> UsageErr
         if before
         else ""
     )
-    return UsageError(f"entry {target.id} of the history ({target.summary}) can't be undone: {why}{earlier}")
+    return NothingToRevertError(
+        f"entry {target.id} of the history ({target.summary}) can't be undone: {why}{earlier}", why
+    )
 
 
 def _mark_undone(connection: Connection, target: Decision, by: int) -> None:

@@ -1,9 +1,10 @@
-"""Turn errors into answers: the terminal's sentence as JSON, with the HTTP status of its kind."""
+"""Turn errors into answers: one sentence as JSON, with the HTTP status of the error's kind."""
 
 from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +21,7 @@ from thresher.errors import (
     ThresherError,
     UsageError,
 )
+from thresher.interfaces.web.room.advice import in_room
 from thresher.interfaces.web.room.room import ReadOnlyError
 
 _STATUS: tuple[tuple[type[ThresherError], int], ...] = (
@@ -54,6 +56,19 @@ PROBLEMS = {
 """The answers that every route can give besides its own, for the description of the API."""
 
 
+_LIMITS: Mapping[str, str] = {
+    "string_too_short": "is too short (expected {min_length} or more characters)",
+    "string_too_long": "is too long (expected up to {max_length:,} characters)",
+    "too_short": "has too few values (expected {min_length} or more)",
+    "too_long": "has too many values (expected up to {max_length:,})",
+    "greater_than": "is too small (expected more than {gt:,.10g})",
+    "greater_than_equal": "is too small (expected {ge:,.10g} or more)",
+    "less_than": "is too large (expected less than {lt:,.10g})",
+    "less_than_equal": "is too large (expected up to {le:,.10g})",
+    "missing": "is missing",
+}
+"""Why a value is refused, by pydantic's name for it; other reasons are rare, and stay in pydantic's words."""
+
 _UNKNOWN = "there is nothing at this address"
 
 
@@ -64,7 +79,7 @@ def add_error_answers(app: FastAPI) -> None:
     async def of_verb(_request: Request, error: ThresherError) -> JSONResponse:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
         position = error.position if isinstance(error, QueryError) else None
-        return _answer(status, str(error), position)
+        return _answer(status, in_room(error), position)
 
     @app.exception_handler(HTTPException)
     async def of_address(_request: Request, error: HTTPException) -> JSONResponse:
@@ -85,9 +100,18 @@ def add_error_answers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def of_request(_request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-        return _answer(422, f"{where}: {first['msg'].lower()}", None)
+        return _answer(422, _refused(error.errors()[0]), None)
+
+
+def _refused(wrong: Mapping[str, Any]) -> str:
+    """Say which value of a request is refused, and why."""
+    names = [str(part) for part in wrong["loc"][1:] if not isinstance(part, int)]
+    name = " ".join(names) or "the request"
+    reason = _LIMITS.get(wrong["type"])
+    if reason is None:
+        return f"{name}: {wrong['msg'].lower()}"
+    shown = f" {wrong['input']}" if wrong["type"].startswith(("greater", "less")) else ""
+    return f"{name}{shown} {reason.format(**wrong.get('ctx', {}))}"
 
 
 def _answer(

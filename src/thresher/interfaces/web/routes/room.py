@@ -51,9 +51,9 @@ class FieldValues(BaseModel):
 
 
 class SavedQuery(BaseModel):
-    """A query and the name that it gets."""
+    """A query and the name that it gets, of up to 200 characters."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(max_length=10_000)]
     query: Annotated[str, Field(max_length=20_000)]
 
 
@@ -116,7 +116,7 @@ _EVENTS = {"description": "events", "content": {"text/event-stream": {"schema": 
 
 @router.get("/changes", response_class=StreamingResponse, responses={200: _EVENTS})
 async def changes(request: Request) -> StreamingResponse:
-    """Stream the newest ids after each change of the catalog, as server-sent events."""
+    """Stream what is newest after each change of the catalog, as server-sent events."""
 
     async def events() -> AsyncIterator[bytes]:
         stream = request.app.state.room.changes.stream()
