@@ -1,6 +1,6 @@
 """Watch the catalog for changes by this or another program, and report them to the open pages.
 
-One thread reads the ids of the newest decision, batch and clip a few times a second: an index look-up each.
+One thread reads what is newest a few times a second: a few look-ups in indexes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from thresher.catalog.catalog import Catalog
-from thresher.curation.clips.latest import latest
+from thresher.curation.clips.latest import Latest, latest
 from thresher.errors import ThresherError, UpgradedError
 
 EVERY = 0.4
@@ -26,15 +26,12 @@ QUEUED = 32
 
 
 @dataclass(frozen=True)
-class Change:
-    """The newest decision, batch and clip of the catalog, or why the catalog can't be read now."""
+class Change(Latest):
+    """What is newest in the catalog, or why the catalog can't be read now."""
 
-    decision: int = 0
-    batch: int = 0
-    clip: int = 0
     trouble: str | None = None
 
-    def plain(self) -> dict[str, int | str | None]:
+    def plain(self) -> dict[str, float | str | None]:
         """Return the change as plain values."""
         return asdict(self)
 
@@ -81,10 +78,13 @@ class Changes:
 
     def _watch(self) -> None:
         last: Change | None = None
+        scored = 0
         while True:
             refusal = None
             try:
                 change = Change(**asdict(latest(self._catalog)))
+                if change.scored != scored and last is not None:  # reported when the rows stop growing
+                    scored, change = change.scored, replace(change, scored=last.scored)
             except UpgradedError as error:
                 refusal = error
                 change = replace(last or Change(), trouble=str(error))

@@ -4,8 +4,11 @@
 import { get } from "./api.js";
 import { Signal } from "./signals.js";
 
-/** The newest decision, batch and clip ids; `trouble` says why the catalog or the server can't be reached. */
-export const newest = new Signal({ decision: 0, batch: 0, clip: 0, trouble: null });
+/** What is newest in the catalog: ids and counts. `trouble` says why the catalog or the server can't be reached. */
+export const newest = new Signal({ decision: 0, batch: 0, clip: 0, listening: 0, skipped: 0, scored: 0, clustered_at: 0, trouble: null });
+
+/** What changes the clips that a query finds, or their order, besides decisions. */
+export const OF_LISTS = ["clip", "batch", "scored", "clustered_at"];
 
 const LOCK = "thresher changes";
 const RETRY = 3000; // milliseconds

@@ -1,6 +1,7 @@
 // The search field: the whole query language, with completion of fields and saved queries.
 
 import { getMeanwhile, persist } from "./api.js";
+import { newest } from "./changes.js";
 import { element } from "./element.js";
 import { find, ids, queryProblem } from "./selection.js";
 import { Signal } from "./signals.js";
@@ -21,6 +22,7 @@ let timer = null;
 let active = -1;
 let shown = null; // the query that was asked last
 
+let isOld = false; // whether names may have changed since they were read
 let isNew = true; // the first query since the field got the focus is a step of the history; the others replace it
 
 function run() {
@@ -130,6 +132,14 @@ field.addEventListener("input", () => {
 });
 field.addEventListener("focus", () => {
   isNew = true;
+  if (!isOld) return;
+  isOld = false;
+  loadNames().catch(() => {
+    isOld = true;
+  });
+});
+newest.listen(() => {
+  isOld = true;
 });
 field.addEventListener("blur", () => {
   list.hidden = true;
@@ -174,6 +184,7 @@ place.follow(({ query }) => {
 /** Read the names that completion knows. */
 export async function loadNames() {
   const read = () => Promise.all([getMeanwhile("/api/fields"), getMeanwhile("/api/queries")]);
+  values.clear();
   [fields, queries] = (await persist(read, () => true, () => {})).map(({ records }) => records);
   metrics.value = fields.filter(({ name }) => name.startsWith("near@")).map(({ name }) => name.slice(5));
 }

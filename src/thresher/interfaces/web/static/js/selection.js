@@ -1,7 +1,7 @@
 // The clips of the query, and which of them is selected. The rows arrive in pages, as they are needed.
 
 import { get, persist } from "./api.js";
-import { newest } from "./changes.js";
+import { newest, OF_LISTS } from "./changes.js";
 import { Signal } from "./signals.js";
 
 const PAGE = 100;
@@ -247,7 +247,7 @@ function isElsewhere(after, upTo) {
 let timer = null;
 let before = newest.value;
 newest.listen((now) => {
-  const isNew = now.clip !== before.clip || now.batch !== before.batch;
+  const isNew = OF_LISTS.some((name) => now[name] !== before[name]);
   const isChanged = isElsewhere(before.decision, now.decision) || isNew;
   const isBack = before.trouble && !now.trouble;
   before = now;

@@ -47,9 +47,7 @@ class SessionView {
       this.timer = setTimeout(() => this.load(), LATER);
     };
     decisions.addEventListener("decided", later);
-    window.addEventListener("focus", later); // the server does not announce sessions that begin elsewhere
     this.ends = [
-      () => window.removeEventListener("focus", later),
       () => decisions.removeEventListener("decided", later),
       newest.listen(later),
       action("session-skip", { keys: ["Shift+j"], title: "leave the clip out of the session", run: () => this.#skip() }),
