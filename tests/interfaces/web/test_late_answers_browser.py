@@ -22,7 +22,6 @@ from thresher.curation.clips.listing import ClipRow, rows_of
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 from thresher.curation.listening.heard import mark_heard
-from thresher.curation.listening.queue import plan_listening
 
 pytest.importorskip("selenium", reason="selenium drives the browser, and is not installed")
 pytestmark = [
@@ -549,17 +548,22 @@ def test_a_session_is_listed_though_its_first_answer_failed(driver: Any, room: R
     page.wait("selection", "m.ids.value.length === 3")
 
 
-def test_a_session_that_began_elsewhere_is_listed_when_the_listener_comes_back(
-    driver: Any, room: Room
-) -> None:
+def test_what_was_judged_in_a_session_can_be_undone_after_it_was_heard_again(driver: Any, room: Room) -> None:
     page = opened(driver, room)
     begin_session(page)
     page.wait("selection", "m.ids.value.length === 3")
-    plan_listening(room.catalog, "epoch:2", minutes=5)
-    page.run("window.dispatchEvent(new Event('focus'))")
-    page.wait("selection", "m.ids.value.length === 2 && m.ids.value.includes(m.selected.value)")
-    assert page.run(SAYS) == "another session began elsewhere; its clips are listed now"
-    assert "of epoch:2" in page.run("return document.querySelector('.session').textContent")
+    clip = page.selected()
+    assert clip is not None
+    page.press("4")
+    page.wait_until(lambda: room.row(clip).rating == 4)
+    page.wait("judge", f"m.session.value.clips.find(({{ id }}) => id === {clip}).done")
+    page.value("selection", f"void (m.selected.value = {clip})")
+    page.note_requests()
+    page.value("player", f"void m.ended.dispatchEvent(new CustomEvent('ended', {{ detail: {clip} }}))")
+    page.rest(300)
+    assert page.requests("/api/heard") == []
+    page.press("u")
+    page.wait_until(lambda: room.row(clip).rating is None and not room.row(clip).heard)
 
 
 @pytest.mark.parametrize("key", ["L", "i", "z"])

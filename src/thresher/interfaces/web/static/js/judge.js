@@ -74,8 +74,11 @@ export async function decide(path, body, sentence, meanwhile = "") {
 /** Clips in words: "clip 12", "3 clips". */
 export const named = (clips) => (clips.length === 1 ? `clip ${clips[0]}` : `${clips.length} clips`);
 
-/** The listening session in which clips are judged: {started_at}; null outside of one. What is judged there is heard. */
+/** The listening session in which clips are judged: {started_at, clips}; null outside of one. What is judged there is
+ * heard. */
 export const session = new Signal(null);
+/** Whether the session still waits for a clip to be heard: a clip that was heard before may be in it. */
+const isOpen = (id) => session.value?.clips.some((clip) => clip.id === id && !clip.done) ?? false;
 const heardNow = () => ({ not_before: session.value.started_at });
 
 export function rate(clips, rating) {
@@ -105,7 +108,7 @@ export const note = (clips, text) => decide("/api/note", { clips, text }, text ?
 /** Mark a clip as heard; this is a decision, too, but no key undoes it: it says what happened. The clip stays in
  * view, because it is judged after it was heard. */
 export async function heard(id) {
-  if (isReadOnly() || (rowOf(id)?.heard && !session.value)) return;
+  if (isReadOnly() || (rowOf(id)?.heard && !isOpen(id))) return;
   if (placeOf(id) >= 0 && !isReleased(id)) keep([[id, placeOf(id)]]); // a decision about it may still be on its way
   const body = { clips: [id], ...(session.value ? heardNow() : {}) };
   const send = () => inOrder(() => post("/api/heard", body));
