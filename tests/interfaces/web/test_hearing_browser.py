@@ -394,6 +394,11 @@ def test_at_400_pixels_a_thumb_reaches_tag_note_mark_split_and_download(
     assert page.run(shown) == [False] * 5
     page.run("document.querySelector('#player [data-action=more]').click()")
     assert page.run(shown) == [True] * 5
+    names = (
+        "return [...document.querySelectorAll('#player [data-action]')]"
+        ".filter((each) => each.offsetHeight > 0).map((each) => each.dataset.action)"
+    )
+    assert len(page.run(names)) == len(set(page.run(names)))
     assert page.run("return document.documentElement.scrollWidth") <= 400
     page.run("document.querySelector('#player [data-action=tag]').click()")
     page.wait_until(lambda: page.run("return document.querySelector('dialog.ask input') !== null"))

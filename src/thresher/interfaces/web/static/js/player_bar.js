@@ -63,7 +63,7 @@ bar.append(
     group("Play", "", button("previous", "▲"), playButton, button("next", "▼"),
       button("reject", "✗", "judging narrow"), button("undo", "↶", "judging narrow"), button("more", "⋯", "narrow")),
     group("Rate", "judging", stars, button("rate-0", "0")),
-    group("Judge", "judging wide", button("reject", "✗ Reject"), button("undo", "↶"), button("redo", "↷"), button("tag", "Tag"), button("note", "Note")),
+    group("Judge", "judging wide", button("reject", "✗ Reject", "wide"), button("undo", "↶", "wide"), button("redo", "↷"), button("tag", "Tag"), button("note", "Note")),
     group("Cut", "judging wide", button("mark", "Mark"), button("split", "Split"), button("download", "File")),
     group("Find", "wide", button("like", "Like this"), button("like-moment", "Like this moment"), button("unheard", "Unheard")),
   ),
