@@ -10,6 +10,7 @@ import { ACTIONS, action, keyText } from "./keys.js";
 import { likeMoment, NO_MOMENT, starts } from "./moment.js";
 import { ended, play, playing, position, prefetch, stop } from "./player.js";
 import { keptSignal, matched, speed, volume } from "./player_settings.js";
+import { readable } from "./names.js";
 import { isReadOnly, refusal } from "./room.js";
 import { loadNames, metrics } from "./search.js";
 import { carry, chosen, ids, move, placeOf, rowOf, selected } from "./selection.js";
@@ -66,6 +67,15 @@ function stopAll() {
   clearTimeout(pause);
   stop();
 }
+
+// one window of a browser plays at a time
+const windows = new BroadcastChannel("thresher sound");
+playing.listen((now) => now && windows.postMessage(now.id));
+windows.onmessage = () => {
+  const isHeard = playing.value !== null;
+  stopAll();
+  if (isHeard) said.value = "stopped: another window plays";
+};
 
 function auditionAtRest(event) {
   clearTimeout(rest);
@@ -244,12 +254,15 @@ async function saveQuery() {
   if (isReadOnly()) refuse(refusal());
   else if (!query) refuse("there is no query to save; / leads to the search field");
   else {
-    const name = (await ask(`Save the query “${query}” under a name`))?.trim();
-    if (!name) return;
+    const name = (await ask(`Save the query “${readable(query)}” under a name`))?.trim();
+    if (!name) {
+      if (name === "") refuse("no name was given");
+      return;
+    }
     try {
       await post("/api/queries", { name, query });
       await loadNames();
-      said.value = `saved: query:${name}`;
+      said.value = `saved: query:${readable(name)}`;
     } catch (failure) {
       refuse(failure.message);
     }
