@@ -41,6 +41,7 @@ OF_NO_SINGLE_MODULE = {
     "interfaces/web/test_hearing_browser.py",  # moments, selections, downloads and undo in a browser
     "interfaces/web/test_late_answers_browser.py",  # answers that reach the page late, or not at all
     "interfaces/web/test_restart_browser.py",  # an open page and a server that starts again
+    "interfaces/web/test_windows_browser.py",  # several windows of the room, and the terminal beside it
     "interfaces/web/test_several_machines.py",  # all routes, on a machine that lacks a root
     "interfaces/web/test_read_only_role.py",  # the room of a role that may only read
     "interfaces/web/test_room_browser.py",  # the listening room in a browser
@@ -98,7 +99,6 @@ TESTED_ELSEWHERE = {
     "curation/backups/import_matching.py",
     "curation/backups/import_songs.py",
     "curation/checkpoints/minutes.py",
-    "curation/clips/latest.py",
     "curation/clips/prune_entries.py",
     "curation/clips/restore.py",
     "curation/clips/trash.py",
@@ -146,7 +146,6 @@ TESTED_ELSEWHERE = {
     "interfaces/report/clip_map_view.py",
     "interfaces/report/inline.py",
     "interfaces/web/addresses.py",
-    "interfaces/web/room/answers.py",
     "interfaces/web/room/heads.py",
     "interfaces/web/room/room.py",
     "interfaces/web/room/shapes.py",
