@@ -308,6 +308,21 @@ def test_tags_that_change_nothing_are_not_called_a_change(
         assert tag("-riff") == "clip 1 tagged"
         page.value("judge", "void (m.said.value = '')")
         assert tag(" , ") == "no tag was given"
+        page.value("judge", "void (m.said.value = '')")
+        assert tag("-") == "no tag was given"
+
+
+def test_keys_that_change_nothing_do_not_say_that_they_did(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    page.press("X")
+    page.wait_until(lambda: page.run(SAYS) == "clip 1 not rejected")
+    page.press("n")
+    page.wait_until(lambda: page.run("return document.querySelector('dialog.ask input') !== null"))
+    page.press("  ", ENTER)
+    page.wait_until(lambda: page.run(SAYS) == "no note on clip 1 changed")
+    assert decisions.history(catalog, 1) == [] or decisions.history(catalog, 1)[0].verb != "note"
 
 
 def test_undo_reverts_this_page_s_decision_and_nobody_else_s(

@@ -276,7 +276,7 @@ def test_checkpoints_of_a_former_query_do_not_replace_those_of_the_present_one(
     assert page.run(lines) == 1
 
 
-def test_a_note_on_a_checkpoint_is_asked_for_and_stored(driver: Any, room: Room) -> None:
+def test_a_note_on_a_checkpoint_is_asked_for_stored_and_undone(driver: Any, room: Room) -> None:
     page = opened(driver, room)
     view(page, "checkpoints")
     note = (
@@ -288,6 +288,11 @@ def test_a_note_on_a_checkpoint_is_asked_for_and_stored(driver: Any, room: Room)
     page.press("promising", "\ue007")
     page.wait_until(
         lambda: "promising" in page.run("return document.querySelector('.checkpoints').textContent")
+    )
+    page.press("u")
+    page.wait_until(lambda: page.run(SAYS).startswith("undo: note on night"))
+    page.wait_until(
+        lambda: "promising" not in page.run("return document.querySelector('.checkpoints').textContent")
     )
     assert page.complaints() == []
 

@@ -105,7 +105,7 @@ def add_error_answers(app: FastAPI) -> None:
 
 def _refused(wrong: Mapping[str, Any]) -> str:
     """Say which value of a request is refused, and why."""
-    names = [str(part) for part in wrong["loc"][1:] if not isinstance(part, int)]
+    names = ["query" if part == "q" else str(part) for part in wrong["loc"][1:] if not isinstance(part, int)]
     name = " ".join(names) or "the request"
     reason = _LIMITS.get(wrong["type"])
     if reason is None:

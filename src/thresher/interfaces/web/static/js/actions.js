@@ -223,9 +223,9 @@ async function tagged() {
   if (!clips.length) return;
   const text = await ask(`Tags of ${named(clips)}, with commas; -name removes one`);
   const names = (text ?? "").split(",").map((name) => name.trim()).filter(Boolean);
-  const remove = names.filter((name) => name.startsWith("-")).map((name) => name.slice(1));
+  const remove = names.filter((name) => name.startsWith("-")).map((name) => name.slice(1).trim()).filter(Boolean);
   const add = names.filter((name) => !name.startsWith("-"));
-  if (names.length) await tag(clips, add, remove);
+  if (add.length || remove.length) await tag(clips, add, remove);
   else if (text !== null) refuse("no tag was given");
 }
 

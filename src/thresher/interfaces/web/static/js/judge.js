@@ -97,13 +97,19 @@ export async function reject(clips) {
   return undefined;
 }
 
-export const unreject = (clips) => decide("/api/rejection", { clips, rejected: false }, `${named(clips)} shown again`);
+export function unreject(clips) {
+  const words = ({ decision }) => `${named(clips)} ${decision === null ? "not rejected" : "shown again"}`;
+  return decide("/api/rejection", { clips, rejected: false }, words);
+}
 export const trust = (clips) => decide("/api/trust", { clips }, `${named(clips)} trusted`);
 export function tag(clips, add, remove) {
   const words = ({ decision }) => (decision === null ? `no tag of ${named(clips)} changed` : `${named(clips)} tagged`);
   return decide("/api/tags", { clips, add, remove }, words);
 }
-export const note = (clips, text) => decide("/api/note", { clips, text }, text ? `note on ${named(clips)}` : `note on ${named(clips)} removed`);
+export function note(clips, text) {
+  const done = text.trim() ? `note on ${named(clips)}` : `note on ${named(clips)} removed`;
+  return decide("/api/note", { clips, text }, ({ decision }) => (decision === null ? `no note on ${named(clips)} changed` : done));
+}
 
 /** Mark a clip as heard; this is a decision, too, but no key undoes it: it says what happened. The clip stays in
  * view, because it is judged after it was heard. */

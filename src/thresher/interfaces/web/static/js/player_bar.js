@@ -19,7 +19,7 @@ const SAID = 12_000; // milliseconds for which a sentence stays
 
 const bar = document.getElementById("player");
 const says = document.querySelector("#says .says-text");
-const about = element("span", { class: "about", draggable: "true", title: "drag it out as a file", ondragstart: (event) => dragOut(event, selected.value) });
+const about = element("span", { class: "about", draggable: "true", ondragstart: (event) => dragOut(event, selected.value) });
 const clock = element("span", { class: "clock" });
 const problem = element("span", { class: "problem", role: "alert" });
 
@@ -81,6 +81,7 @@ function describe() {
     star.textContent = place < (clip?.rating ?? 0) ? "★" : "☆";
   });
   about.textContent = clip ? [`clip ${clip.id}`, clip.place, checkpointOf(clip), readable(clip.path ?? "")].filter(Boolean).join(" · ") : selected.value === null ? "no clip is selected" : `clip ${selected.value}`;
+  about.title = clip ? `${about.textContent} (drag it out as a file)` : ""; // long names are cut
   showTime();
 }
 

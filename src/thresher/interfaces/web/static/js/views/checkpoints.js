@@ -1,12 +1,12 @@
 // The checkpoints over training: a plot for each figure, a table, verdicts and notes, and the comparison of two.
 
-import { get, persist, post } from "../api.js";
+import { get, persist } from "../api.js";
 import { checkpointOf } from "../card.js";
 import { newest } from "../changes.js";
 import { colouring, colours, css } from "../colours.js";
 import { ask } from "../dialogs.js";
 import { element } from "../element.js";
-import { refuse, said } from "../judge.js";
+import { decide, refuse, said } from "../judge.js";
 import { action } from "../keys.js";
 import { readable } from "../names.js";
 import { room } from "../room.js";
@@ -57,20 +57,15 @@ export function show(container, place) {
   const compared = element("div", { class: "compared" });
 
   async function judge(row, verdict) {
-    try {
-      await post("/api/checkpoints/verdict", { checkpoint: nameOf(row), verdict });
-      said.value = `${checkpointOf(row)}: ${verdict}`;
-      await load();
-    } catch (failure) {
-      refuse(failure.message);
-    }
+    const words = `${checkpointOf(row)}: ${verdict === "none" ? "no verdict" : verdict}`;
+    if ((await decide("/api/checkpoints/verdict", { checkpoint: nameOf(row), verdict }, words)) !== null) await load();
   }
 
   async function annotate(row) {
     const text = await ask(`Note on ${checkpointOf(row)}`, row.note ?? "");
     if (text === null) return;
-    await post("/api/checkpoints/verdict", { checkpoint: nameOf(row), note: text }).catch((failure) => refuse(failure.message));
-    await load();
+    const words = text.trim() ? `note on ${checkpointOf(row)}` : `note on ${checkpointOf(row)} removed`;
+    if ((await decide("/api/checkpoints/verdict", { checkpoint: nameOf(row), note: text }, words)) !== null) await load();
   }
 
   async function compare() {
