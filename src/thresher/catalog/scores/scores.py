@@ -300,13 +300,7 @@ def store(
     claims.end(connection, held)
     if is_last and not is_kept.all():
         return None
-    full = np.full((len(held.clips), held.end), np.nan, dtype=ROW_DTYPE)
-    if len(found.clip_ids) == len(held.clips):
-        full[:, found.positions], full[:, held.first :] = found.to_others, found.triangle
-    else:
-        compared = np.flatnonzero(np.isin(np.array(list(held.clips)), found.clip_ids))
-        full[np.ix_(compared, found.positions)] = found.to_others
-        full[np.ix_(compared, held.first + compared)] = found.triangle
+    full = _whole_rows(held, found)
     full[~is_kept] = np.nan
     full[:, held.first + np.flatnonzero(~is_kept)] = np.nan
     open_or_live = np.concatenate([matrix.positions, claims.positions(connection, matrix.metric_id)])
@@ -333,6 +327,18 @@ def store(
     best, changed = best.extended(kept.tolist(), origins, to_live, triangle)
     nearest.write(connection, matrix.metric_id, changed)
     return Stored(matrix.extended(held, is_kept), best, is_alone and bool(is_kept.all()))
+
+
+def _whole_rows(held: Claim, found: Compared) -> Scores:
+    """Return the rows of a claim, float32, shape (its clips, its end), with NaN where nothing was compared."""
+    rows = np.full((len(held.clips), held.end), np.nan, dtype=ROW_DTYPE)
+    if len(found.clip_ids) == len(held.clips):
+        rows[:, found.positions], rows[:, held.first :] = found.to_others, found.triangle
+    else:
+        compared = np.flatnonzero(np.isin(np.array(list(held.clips)), found.clip_ids))
+        rows[np.ix_(compared, found.positions)] = found.to_others
+        rows[np.ix_(compared, held.first + compared)] = found.triangle
+    return rows
 
 
 def read_nearest(connection: Connection, of_metric: int) -> tuple[Matrix, Nearest]:

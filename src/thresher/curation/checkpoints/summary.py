@@ -99,54 +99,15 @@ def checkpoints(
     A file counts for the checkpoint that its location names, unless the checkpoint of its recording was corrected.
     Reference audio is left out, because no checkpoint wrote it.
     """
-    files = generated_files()
-    kept = sounding()
     with catalog.reading() as connection:
         names = {row.id: row for row in connection.execute(select(checkpoint))}
-        sums = connection.execute(
-            select(
-                files.c.checkpoint_id,
-                files.c.status,
-                func.count().label("files"),
-                func.count(distinct(files.c.recording_id)).label("recordings"),
-                func.count(files.c.missing_since).label("missing"),
-                func.coalesce(func.sum(files.c.seconds), 0.0).label("generated"),
-                func.coalesce(func.sum(kept.c.seconds), 0.0).label("kept"),
-                func.coalesce(func.sum(kept.c.sounding), 0.0).label("sounding"),
-            )
-            .select_from(files.outerjoin(kept, kept.c.recording_id == files.c.recording_id))
-            .group_by(files.c.checkpoint_id, files.c.status)
-            .order_by(files.c.status)
-        ).all()
-        pairs = select(files.c.checkpoint_id, files.c.recording_id).distinct().subquery()
-        of_clips = connection.execute(
-            select(
-                pairs.c.checkpoint_id,
-                func.count(clip.c.rating).label("ratings"),
-                func.avg(cast(clip.c.rating, Float)).label("mean"),
-                func.count(case((clip.c.rejected, 1))).label("rejected"),
-                func.count(case((IS_HEARD, 1))).label("heard"),
-                func.avg(case((IS_COUNTED, clip.c.loudness))).label("loudness"),
-                func.avg(case((IS_COUNTED, measure_value("loop")))).label("loop"),
-                func.avg(case((IS_COUNTED, measure_value("noise")))).label("noise"),
-            )
-            .select_from(
-                pairs.join(clip, clip.c.recording_id == pairs.c.recording_id).join(
-                    recording, recording.c.id == clip.c.recording_id
-                )
-            )
-            .where(IS_SHOWN)
-            .group_by(pairs.c.checkpoint_id)
-        ).all()
-        by_checkpoint: defaultdict[int | None, list[Any]] = defaultdict(list)
-        for row in sums:
-            by_checkpoint[row.checkpoint_id].append(row)
+        by_checkpoint = _sums_by_status(connection)
+        clips = {row.checkpoint_id: row for row in _of_distinct_clips(connection)}
         found = in_training_order(names, by_checkpoint)
         cut = _cut_clips(connection)
         wanted = None if terms is None else _matching(catalog, connection, terms)
         written = written_by(connection, found, names)
     compared = checkpoint_scores(catalog, written, progress)
-    clips = {row.checkpoint_id: row for row in of_clips}
     return [
         _checkpoint_row(
             names.get(number),
@@ -158,6 +119,55 @@ def checkpoints(
         for number, own_scores in zip(found, compared, strict=True)
         if wanted is None or number in wanted
     ]
+
+
+def _sums_by_status(connection: Connection) -> Mapping[int | None, list[Any]]:
+    """Return the files and seconds of each checkpoint, one row for each status, by the id of the checkpoint."""
+    files, kept = generated_files(), sounding()
+    sums = connection.execute(
+        select(
+            files.c.checkpoint_id,
+            files.c.status,
+            func.count().label("files"),
+            func.count(distinct(files.c.recording_id)).label("recordings"),
+            func.count(files.c.missing_since).label("missing"),
+            func.coalesce(func.sum(files.c.seconds), 0.0).label("generated"),
+            func.coalesce(func.sum(kept.c.seconds), 0.0).label("kept"),
+            func.coalesce(func.sum(kept.c.sounding), 0.0).label("sounding"),
+        )
+        .select_from(files.outerjoin(kept, kept.c.recording_id == files.c.recording_id))
+        .group_by(files.c.checkpoint_id, files.c.status)
+        .order_by(files.c.status)
+    )
+    by_checkpoint: defaultdict[int | None, list[Any]] = defaultdict(list)
+    for row in sums:
+        by_checkpoint[row.checkpoint_id].append(row)
+    return by_checkpoint
+
+
+def _of_distinct_clips(connection: Connection) -> Sequence[Any]:
+    """Return the judgements and mean measures of each checkpoint's clips; each clip counts once."""
+    files = generated_files()
+    pairs = select(files.c.checkpoint_id, files.c.recording_id).distinct().subquery()
+    return connection.execute(
+        select(
+            pairs.c.checkpoint_id,
+            func.count(clip.c.rating).label("ratings"),
+            func.avg(cast(clip.c.rating, Float)).label("mean"),
+            func.count(case((clip.c.rejected, 1))).label("rejected"),
+            func.count(case((IS_HEARD, 1))).label("heard"),
+            func.avg(case((IS_COUNTED, clip.c.loudness))).label("loudness"),
+            func.avg(case((IS_COUNTED, measure_value("loop")))).label("loop"),
+            func.avg(case((IS_COUNTED, measure_value("noise")))).label("noise"),
+        )
+        .select_from(
+            pairs.join(clip, clip.c.recording_id == pairs.c.recording_id).join(
+                recording, recording.c.id == clip.c.recording_id
+            )
+        )
+        .where(IS_SHOWN)
+        .group_by(pairs.c.checkpoint_id)
+    ).all()
 
 
 @dataclass(frozen=True)

@@ -102,16 +102,10 @@ def export_clips(
     begun = time.monotonic()
     if form not in get_args(Form):
         raise UsageError(f'unknown form of export "{form}" (expected {", ".join(get_args(Form))})')
-    if form == "link" and fade is not None:
-        raise UsageError(
-            "--fade contradicts --link: links lead to whole files, which are not faded; leave out one"
-        )
-    seconds = catalog.settings.song.fade if fade is None else fade
-    if not 0 <= seconds <= LONGEST_JOIN:
-        raise UsageError(f"a fade of {seconds:g} s is out of range (expected 0 to {LONGEST_JOIN:g})")
+    fade_seconds = _checked_fade(catalog, form, fade)
     where = _checked_folder(folder)
     with catalog.reading() as connection:
-        items = export_items(catalog, connection, terms, form, seconds)
+        items = export_items(catalog, connection, terms, form, fade_seconds)
         if not items:
             raise no_match(catalog, connection, terms)
     guard = OutputGuard(catalog)
@@ -119,11 +113,7 @@ def export_clips(
     items = [replace(item, target=os.path.join(where, name)) for item, name in zip(items, names, strict=True)]
     decided = list(_decided(catalog, items, guard, overwrite=overwrite, dry_run=dry_run, progress=progress))
     if all(file.state == "missing" for _, file in decided):
-        sources = listed([file.source for _, file in decided], _MOST_SHOWN)
-        raise not_here(item for item, _ in decided) or NotFoundError(
-            f"none of {counted(len(items), 'file')} exists unchanged ({sources}); restore them and "
-            "`thresher ingest` their folder"
-        )
+        raise _none_exists(decided)
     refusal = _refusal(where, [(item, file) for item, file in decided if file.state == "refused"])
     if refusal is not None and not dry_run:
         raise UsageError(refusal)
@@ -138,19 +128,40 @@ def export_clips(
         keep_looks(catalog)
     count = Counter(file.state for file in files)
     return ExportReport(
-        display_text(where),
-        form,
-        tuple(files),
-        count["written"],
-        count["there already"],
-        count["refused"],
-        count["missing"],
-        count["failed"],
-        sum(file.bytes for file in files if file.state == "written"),
-        refusal,
-        time.monotonic() - begun,
-        dry_run,
-        _faded(items, files),
+        folder=display_text(where),
+        form=form,
+        files=tuple(files),
+        written=count["written"],
+        there_already=count["there already"],
+        refused=count["refused"],
+        missing=count["missing"],
+        failed=count["failed"],
+        bytes=sum(file.bytes for file in files if file.state == "written"),
+        refusal=refusal,
+        seconds=time.monotonic() - begun,
+        dry_run=dry_run,
+        faded=_faded(items, files),
+    )
+
+
+def _checked_fade(catalog: Catalog, form: Form, fade: float | None) -> float:
+    """Return the seconds for which the ends of parts and marks are faded. Raises UsageError."""
+    if form == "link" and fade is not None:
+        raise UsageError(
+            "--fade contradicts --link: links lead to whole files, which are not faded; leave out one"
+        )
+    seconds = catalog.settings.song.fade if fade is None else fade
+    if not 0 <= seconds <= LONGEST_JOIN:
+        raise UsageError(f"a fade of {seconds:g} s is out of range (expected 0 to {LONGEST_JOIN:g})")
+    return seconds
+
+
+def _none_exists(decided: Sequence[tuple[Item, ExportedFile]]) -> NotFoundError:
+    """Return the error for an export none of whose source files exists here."""
+    sources = listed([file.source for _, file in decided], _MOST_SHOWN)
+    return not_here(item for item, _ in decided) or NotFoundError(
+        f"none of {counted(len(decided), 'file')} exists unchanged ({sources}); restore them and "
+        "`thresher ingest` their folder"
     )
 
 

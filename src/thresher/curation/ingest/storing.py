@@ -138,31 +138,11 @@ def _store_known(
 ) -> list[int]:
     """Store where known content was seen, and its new analysis; return the clips whose scores are stale."""
     stale: list[int] = []
-    is_reanalysed = False
-    if file.needs_analysis:
-        status, trim = recordings.status_and_trim(connection, recording_id)
-        is_stale = trim not in run.trims  # else another ingest has done it meanwhile
-        # a dry run has not read the cuts, because it analyses nothing
-        is_reanalysed = is_stale and (run.options.dry_run or has_cuts(connection, recording_id, file.cuts))
-        if is_stale and not is_reanalysed and file.sha256 is not None:
-            # only its audio is known: the cuts of a re-tagged file are found by its new content from now on
-            tally.to_read_again.append(ToReadAgain(file.found, file.sha256, trim))
+    is_reanalysed = file.needs_analysis and _replaces_analysis(run, connection, file, recording_id, tally)
     if is_reanalysed:
         run.batch.begin(connection)
         tally.counts["reanalysed"] += 1
-        analysis = analysis_of(file.result)
-        if analysis is not None:
-            if analysis.status != status:
-                _report_status(file, analysis, tally)
-            content = content_of(analysis, run.trim)
-            cut = None
-            if file.cuts is not None:
-                cut = recut_recording(run.catalog, connection, file.cuts, analysis, run.trim)
-                tally.warnings += [f"{file.sighting.stored.path_text}: {note}" for note in cut.notes]
-                tally.recut.append(cut)
-            stale = recordings.replace_content(
-                connection, recording_id, content, None if cut is None else cut.contents
-            )
+        stale = _replace_analysis(run, connection, file, recording_id, tally)
     if isinstance(file.result, Keyed) and file.result.audio_key is not None:
         set_audio_key(connection, recording_id, file.result.audio_key)
         tally.keys.add(file.result.audio_key)
@@ -187,6 +167,43 @@ def _store_known(
     if arrival is Arrival.CORRECTED and former is not None and now is not None:
         note_reread(tally, file.found, former, now)
     return stale
+
+
+def _replaces_analysis(
+    run: IngestRun, connection: Connection, file: ReadFile, recording_id: int, tally: Tally
+) -> bool:
+    """Return whether the new analysis of known content takes the place of the stored one.
+
+    If it can't because the recording was cut meanwhile, the file is noted to be read again.
+    """
+    trim = recordings.status_and_trim(connection, recording_id)[1]
+    if trim in run.trims:  # another ingest has done it meanwhile
+        return False
+    # a dry run has not read the cuts, because it analyses nothing
+    if run.options.dry_run or has_cuts(connection, recording_id, file.cuts):
+        return True
+    if file.sha256 is not None:
+        # only its audio is known: the cuts of a re-tagged file are found by its new content from now on
+        tally.to_read_again.append(ToReadAgain(file.found, file.sha256, trim))
+    return False
+
+
+def _replace_analysis(
+    run: IngestRun, connection: Connection, file: ReadFile, recording_id: int, tally: Tally
+) -> list[int]:
+    """Store the new analysis of known content, if there is one; return the clips whose scores are stale."""
+    analysis = analysis_of(file.result)
+    if analysis is None:
+        return []
+    if analysis.status != recordings.status_and_trim(connection, recording_id)[0]:
+        _report_status(file, analysis, tally)
+    contents = None
+    if file.cuts is not None:
+        cut = recut_recording(run.catalog, connection, file.cuts, analysis, run.trim)
+        tally.warnings += [f"{file.sighting.stored.path_text}: {note}" for note in cut.notes]
+        tally.recut.append(cut)
+        contents = cut.contents
+    return recordings.replace_content(connection, recording_id, content_of(analysis, run.trim), contents)
 
 
 def _note_unnamed(file: ReadFile, tally: Tally) -> None:

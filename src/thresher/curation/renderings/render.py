@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from thresher.catalog.atomic_files import write_text
-from thresher.catalog.audio.encoding import COVER_CONTAINERS, LOSSY_SUBTYPES, suffix_of
+from thresher.catalog.audio.encoding import COVER_CONTAINERS, LOSSY_SUBTYPES, OutputFormat, suffix_of
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.content_files import all_elsewhere, changed_since, content_files, keep_looks
 from thresher.catalog.database.database import insert_row
@@ -115,13 +115,10 @@ def render(
     begun = time.monotonic()
     plan, then, target = _plan(catalog, name, rendering, output, quality)
     form = format_of(target)
-    if then is not None and (form.container != then.container or then.subtype not in form.subtypes):
-        raise UsageError(
-            f"rendering {then.number} is {then.container} {then.subtype}; "
-            f"give -o FILE{suffix_of(then.container, then.subtype)}"
-        )
-    if then is not None and without_missing:
-        raise UsageError("a rendering is always made again completely; leave out --without-missing")
+    if then is not None:
+        _check_same_format(then, form)
+        if without_missing:
+            raise UsageError("a rendering is always made again completely; leave out --without-missing")
     plan, files, missing = _sources(catalog, name, plan, without_missing=without_missing)
     if not plan.tracks:
         raise NotFoundError(
@@ -131,24 +128,25 @@ def render(
     digest = then.plan_sha256 if then else plan_sha256(plan, song_file.container, song_file.subtype)
     with catalog.reading() as connection:
         cover = read_cover(connection, plan.song.settings.cover)
+    check_target = partial(_check_target, catalog, plan, target, overwrite=overwrite)
+    manifest_target = partial(_manifest_target, name, target, manifest, overwrite=overwrite)
     guard = OutputGuard(catalog)
     guard.check(target)
     if not may_be_unfinished(plan, song_file):
-        _check_target(catalog, plan, target, overwrite=overwrite)
-    manifest_file = _manifest_target(name, target, manifest, overwrite=overwrite)
+        check_target()
+    manifest_file = manifest_target()
     if manifest_file is not None:
         guard.check(manifest_file)
     earlier = _earlier(catalog, plan, digest)
     number, written, same = (None if earlier is None else earlier.number), None, None
     if not dry_run:
-        recheck = partial(_check_target, catalog, plan, target, overwrite=overwrite)
         written = write_song(
             plan,
             files,
             song_file,
             progress,
             guard,
-            recheck,
+            check_target,
             cover=cover,
             earlier=earlier,
             note=partial(note_output, catalog, kind="rendering", song_id=plan.song.id),
@@ -157,8 +155,7 @@ def render(
         number, same = _store(catalog, plan, song_file, digest, written.sha256)
         if manifest_file is not None:
             text = manifest_text(rendering_manifest(*frozen(catalog, name, number), cover))
-            may_replace = partial(_manifest_target, name, target, manifest, overwrite=overwrite)
-            write_text(manifest_file, text, guard, may_replace)
+            write_text(manifest_file, text, guard, manifest_target)
         keep_looks(catalog)
     return report_of(
         name,
@@ -201,6 +198,15 @@ def _plan(
         raise UsageError("a rendering is made again with its own quality; leave out --quality")
     plan, then = frozen(catalog, name, number)
     return plan, then, audio_target(output, f"{name} {number}{suffix_of(then.container, then.subtype)}")
+
+
+def _check_same_format(then: Rendering, form: OutputFormat) -> None:
+    """Raise UsageError if a file of this format can't hold the same bytes as that of a rendering."""
+    if form.container != then.container or then.subtype not in form.subtypes:
+        raise UsageError(
+            f"rendering {then.number} is {then.container} {then.subtype}; "
+            f"give -o FILE{suffix_of(then.container, then.subtype)}"
+        )
 
 
 def _sources(
@@ -255,29 +261,29 @@ def report_of(
     `made_with` are the versions of the libraries of an earlier rendering.
     """
     return RenderReport(
-        name,
-        number,
-        display_text(os.fsencode(song_file.target)),
-        song_file.container,
-        song_file.subtype,
-        plan.sample_rate,
-        plan.channels,
-        plan.frames,
-        len(plan.tracks),
-        plan.left_out,
-        missing,
-        plan.edits_not_applied,
-        None if written is None else written.sha256,
-        is_new,
-        same_bytes,
-        None if written is None else written.largest_difference,
-        None if written is None else written.limiting,
-        None if written is None else written.loudness,
-        None if manifest is None else display_text(os.fsencode(manifest)),
-        decoder_changes(plan.tracks, made_with),
-        time.monotonic() - begun,
-        written is None,
-        plan.song.settings.cover is not None and song_file.container not in COVER_CONTAINERS,
+        song=name,
+        number=number,
+        path=display_text(os.fsencode(song_file.target)),
+        container=song_file.container,
+        subtype=song_file.subtype,
+        sample_rate=plan.sample_rate,
+        channels=plan.channels,
+        frames=plan.frames,
+        clips=len(plan.tracks),
+        left_out=plan.left_out,
+        missing=missing,
+        edits_not_applied=plan.edits_not_applied,
+        sha256=None if written is None else written.sha256,
+        is_new=is_new,
+        same_bytes=same_bytes,
+        largest_difference=None if written is None else written.largest_difference,
+        limited=None if written is None else written.limiting,
+        loudness=None if written is None else written.loudness,
+        manifest=None if manifest is None else display_text(os.fsencode(manifest)),
+        decoder_changes=decoder_changes(plan.tracks, made_with),
+        seconds=time.monotonic() - begun,
+        dry_run=written is None,
+        cover_left_out=plan.song.settings.cover is not None and song_file.container not in COVER_CONTAINERS,
     )
 
 

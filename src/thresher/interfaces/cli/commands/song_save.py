@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -165,6 +166,14 @@ def save(
         document = _plain_song(song, is_planned=dry_run and present is None)
         print_json(document, size=size, query_before=former, left_out=leaving, dry_run=dry_run)
         return
+    _tell_saved(song, size, present, leaving, dry_run=dry_run)
+
+
+def _tell_saved(
+    song: Song, size: SongSize, present: Song | None, leaving: Sequence[int], *, dry_run: bool
+) -> None:
+    """Say what a song is now, what it was before, and which clips its new rule takes out."""
+    name = song.name
     head, reverts = ("dry run: ", "") if dry_run else ("", "; `thresher undo` reverts the change")
     tell(f'{head}song "{name}": {_size_text(size)}, {settings_text(song.settings)}')
     if present is not None and present.settings.query != song.settings.query:
