@@ -10,6 +10,8 @@ from sqlalchemy import update
 from tests.support import writing
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.database import schema
+from thresher.catalog.scores import score_reads, scores
+from thresher.curation.clips.decisions import rate
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.selection import find_clip, select_ids
 from thresher.errors import NotFoundError, QueryError, UsageError
@@ -90,3 +92,55 @@ def test_a_file_that_is_not_in_the_catalog_suggests_ingest(
     monkeypatch.chdir(small_catalog.root)
     with pytest.raises(NotFoundError, match=r'"new\.wav" is not in the catalog; `thresher ingest`'):
         find(small_catalog, "new.wav")
+
+
+@pytest.fixture
+def comparing(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each time that a clip was compared with all others, whether it was in a write transaction."""
+    found: list[bool] = []
+    write, nearest_to = Catalog.write, score_reads.Comparable.nearest_to
+    writing: list[bool] = []
+
+    def watched_write(catalog: Catalog, function: Any) -> Any:
+        def inside(connection: Any) -> Any:
+            writing.append(True)
+            try:
+                return function(connection)
+            finally:
+                writing.clear()
+
+        return write(catalog, inside)
+
+    def watched(comparable: score_reads.Comparable, one: Any) -> Any:
+        found.append(bool(writing))
+        return nearest_to(comparable, one)
+
+    monkeypatch.setattr(Catalog, "write", watched_write)
+    monkeypatch.setattr(score_reads.Comparable, "nearest_to", watched)
+    return found
+
+
+def test_near_clips_are_found_before_the_transaction_that_decides(
+    cut_clips: Catalog, comparing: list[bool]
+) -> None:
+    assert rate(cut_clips, "near@aligned:2", 4).found > 0
+    assert comparing == [False]
+
+
+def test_near_clips_are_found_again_if_the_compared_clips_changed_meanwhile(
+    cut_clips: Catalog, comparing: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cut_clips.reading() as connection:
+        before = select_ids(cut_clips, connection, "near@aligned:2", defaults=False)
+    comparing.clear()
+    write = Catalog.write
+
+    def after_a_change(catalog: Catalog, function: Any) -> Any:
+        monkeypatch.setattr(Catalog, "write", write)
+        with writing(catalog) as connection:
+            scores.retire(connection, [before[0]])
+        return write(catalog, function)
+
+    monkeypatch.setattr(Catalog, "write", after_a_change)
+    assert rate(cut_clips, "near@aligned:2", 4).found == len(before) - 1
+    assert comparing == [False, True]

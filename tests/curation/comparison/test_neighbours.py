@@ -185,3 +185,13 @@ def test_no_transaction_is_open_while_a_file_is_analysed(
     monkeypatch.setattr(neighbours, "file_results", watched)
     assert near(full, str(tmp_path / "new.wav"), "aligned")
     assert open_ones == [0]
+
+
+@pytest.mark.parametrize("metric", ["prefix", "aligned", "likeness"])
+def test_no_transaction_is_open_while_clips_are_compared(
+    full: Catalog, computed_in_transactions: list[str], metric: str
+) -> None:
+    assert near(full, "1", metric)
+    assert {"prefix_scores", "aligned_scores", "likeness_scores", "align"}.isdisjoint(
+        computed_in_transactions
+    )

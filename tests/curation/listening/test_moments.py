@@ -114,7 +114,10 @@ def test_the_command_lists_the_moments_and_json_has_their_times(shelf: Catalog, 
 
 
 def test_no_transaction_is_open_while_a_moment_is_read_and_described(
-    shelf: Catalog, open_transactions: list[Any], monkeypatch: pytest.MonkeyPatch
+    shelf: Catalog,
+    open_transactions: list[Any],
+    computed_in_transactions: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     open_ones: dict[str, int] = {}
 
@@ -129,3 +132,4 @@ def test_no_transaction_is_open_while_a_moment_is_read_and_described(
     monkeypatch.setattr(descriptors, "descriptor", watched("described", descriptors.descriptor))
     assert near_moment(shelf, "1", 9.0, length=2.0)
     assert open_ones == {"decoded": 0, "described": 0}
+    assert {"occurrences", "likeness_scores"}.isdisjoint(computed_in_transactions)

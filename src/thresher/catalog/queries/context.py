@@ -17,7 +17,7 @@ from thresher.catalog.database.schema import attribute, clip, recording, saved_q
 from thresher.catalog.edits import Edits
 from thresher.catalog.queries.field_kinds import Condition
 from thresher.catalog.queries.folders import Folders
-from thresher.catalog.queries.lookups import Lookups
+from thresher.catalog.queries.lookups import Lookups, NearClips
 from thresher.catalog.queries.selection_rules import SELECTION_RULE, left_out
 from thresher.catalog.queries.text_search import Texts
 from thresher.catalog.recordings.clip_source import IS_HIDDEN, SOURCE, STATUS, any_id
@@ -125,18 +125,26 @@ def context_of(catalog: Catalog, connection: Connection, lookups: Lookups | None
         from thresher.catalog.scores import (  # loads numpy, which other queries do not need
             features,
             score_reads,
+            scores,
         )
 
         by = find_metric(metric_name)
-        if not features.checksums(connection, [clip_id], by.keeps):
+        checksums = features.checksums(connection, [clip_id], by.keeps)
+        if not checksums:
             exists = connection.scalar(select(clip.c.id).where(clip.c.id == clip_id)) is not None
             raise UnfitError(
                 f"clip {clip_id} has no {by.keeps}; `thresher show {clip_id}` shows its status"
                 if exists
                 else f"clip {clip_id} does not exist; `thresher list` shows all clips"
             )
-        (kept,) = features.read(connection, [clip_id], by.keeps)
-        return score_reads.nearest_first(*score_reads.compare(connection, by, kept, clip_id))
+        state = scores.read_state(connection, scores.metric_id(connection, by.name, by.version))
+        source = (checksums, state, score_reads.comparable(connection, by, clip_id).tolist())
+        known = lookups.near.get((clip_id, metric_name))
+        if known is None or known.source != source:
+            (kept,) = features.read(connection, [clip_id], by.keeps)
+            known = NearClips(score_reads.read_comparable(connection, by, clip_id).nearest_to(kept), source)
+            lookups.near[clip_id, metric_name] = known
+        return known.found
 
     return Context(
         attribute_keys,

@@ -1,11 +1,13 @@
-"""What a query looks up beside the database: folders in the file system, and texts by regular expressions.
+"""What a query looks up that may take long: folders in the file system, texts by regular expressions, near clips.
 
-Both may take long. `Lookups` remembers what it found, so that a query which was parsed before a write transaction
-can be parsed again inside of it without doing either; texts that are new there are searched.
+`Lookups` remembers what it found, so that a query which was parsed before a write transaction can be parsed again
+inside of it without looking up anything; texts that are new there are searched, and clips that are near another one
+are found again if the clips that are compared have changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -15,11 +17,20 @@ from thresher.catalog.text.time_limit import Searches
 
 
 @dataclass(frozen=True)
+class NearClips:
+    """The clips near another one with their scores, and what they were found from: equal if nothing changed."""
+
+    found: Sequence[tuple[int, float]]
+    source: object
+
+
+@dataclass(frozen=True)
 class Lookups:
-    """The folders that were looked up, and the texts that were searched."""
+    """The folders that were looked up, the texts that were searched, and the clips that were found near others."""
 
     folders: Folders
     searches: Searches = field(default_factory=Searches)
+    near: dict[tuple[int, str], NearClips] = field(default_factory=dict)
 
     @classmethod
     def below(cls, roots: Roots) -> Self:

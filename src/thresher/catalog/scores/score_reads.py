@@ -1,13 +1,14 @@
 """Read scores: between given clips, and of one clip against all others.
 
-All functions except `compare` read rows of the matrix that `scores` keeps. NaN stands for pairs without a score.
-The rows hold the scores of all pairs. Functions that say which clips are similar leave out pairs of one recording,
-because parts and marks resemble the recording that they are cut from.
+All functions except `read_comparable` read rows of the matrix that `scores` keeps. NaN stands for pairs without a
+score. The rows hold the scores of all pairs. Functions that say which clips are similar leave out pairs of one
+recording, because parts and marks resemble the recording that they are cut from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -100,22 +101,34 @@ def live_rows(connection: Connection, matrix: Matrix) -> Iterator[Scores]:
         yield row[matrix.positions[:index]]
 
 
-def compare(
-    connection: Connection, by: Metric[Any], one: NDArray[Any], of_clip: int | None = None
-) -> tuple[NDArray[np.int64], Scores]:
-    """Compute the scores of `one` fingerprint or descriptor against every live clip.
+@dataclass(frozen=True, eq=False)
+class Comparable:
+    """The live clips of a metric, ids of shape (clips,), and their features in this order.
 
-    Return ids and scores, shape (clips,) each. They are computed, not read: the scores of one clip are spread over
-    the rows of all later clips. The wholes of split recordings are left out, and so are the clips of the recording
-    that contains `of_clip`.
+    Scores of one clip with all others are computed from them, not read: they are spread over the rows of all later
+    clips. No transaction needs to be open meanwhile.
     """
+
+    by: Metric[Any]
+    ids: NDArray[np.int64]
+    features: Any
+
+    def nearest_to(self, one: NDArray[Any]) -> list[tuple[int, float]]:
+        """Return the clips with their scores against one fingerprint or descriptor, the highest score first."""
+        return nearest_first(self.ids, self.by.scores(self.by.pack([one]), self.features)[0])
+
+
+def read_comparable(connection: Connection, by: Metric[Any], of_clip: int | None = None) -> Comparable:
+    """Read the features of the clips that `comparable` returns."""
     ids = comparable(connection, by, of_clip)
-    live = by.pack(features.read(connection, ids.tolist(), by.keeps))
-    return ids, by.scores(by.pack([one]), live)[0]
+    return Comparable(by, ids, by.pack(features.read(connection, ids.tolist(), by.keeps)))
 
 
 def comparable(connection: Connection, by: Metric[Any], of_clip: int | None = None) -> NDArray[np.int64]:
-    """Return the ids of the clips that `compare` compares, shape (clips,)."""
+    """Return the ids of the clips that a clip or a file is compared with, shape (clips,).
+
+    The wholes of split recordings are left out, and so are the clips of the recording that contains `of_clip`.
+    """
     ids = read_matrix(connection, metric_id(connection, by.name, by.version)).clip_ids
     return ids[_is_comparable(connection, ids, of_clip)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
@@ -42,15 +41,15 @@ SAME_SECONDS = 0.002
 
 
 def lookups_of(catalog: Catalog, terms: Terms, *, stored: bool = False) -> Lookups:
-    """Look up what a query needs, for a write transaction that parses it: no file is touched there.
+    """Look up what a query needs, for a write transaction that parses it: no file is touched there, and no sounds
+    are compared.
 
     The needs of the songs and saved queries in it are among them. `stored` says that the terms were saved before,
     maybe by an earlier version. Raises QueryError.
     """
     lookups = Lookups.below(catalog.roots)
     with catalog.reading() as connection:
-        context = context_of(catalog, connection, lookups)
-        parse(terms, replace(context, near=lambda _clip, _metric: ()), stored=stored)  # looks up no scores
+        parse(terms, context_of(catalog, connection, lookups), stored=stored)
     return lookups
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from thresher.curation.clips.listing import ClipRow, list_clips
 from thresher.curation.clips.selection import find_clip
 from thresher.curation.workers import Workers
 from thresher.errors import NotFoundError, UsageError
-from thresher.signal.metrics.metric import Metric
+from thresher.signal.metrics.metric import Metric, Words
 from thresher.signal.metrics.registry import find_metric
 
 
@@ -50,13 +51,15 @@ def near(catalog: Catalog, term: str, metric: str | None = None, *, limit: int =
     by = find_metric(metric or catalog.settings.metrics.default_metric)
     own_id, feature = _asked_for(catalog, term, by)
     with catalog.reading() as connection:
-        nearest = score_reads.nearest_first(*score_reads.compare(connection, by, feature, own_id))[:limit]
-        offsets = _offsets(connection, by, feature, [clip_id for clip_id, _ in nearest])
+        others = score_reads.read_comparable(connection, by, own_id)
+    nearest = others.nearest_to(feature)[:limit]
+    with catalog.reading() as connection:
+        words = _words(connection, by, [clip_id for clip_id, _ in nearest])
     terms = [part for clip_id, _ in nearest for part in (",", f"id:{clip_id}")][1:]
     rows = {row.id: row for row in list_clips(catalog, [*terms, *_INCLUDE_ALL])} if terms else {}
     return [
-        Neighbour(rows[clip_id], score, offset)
-        for (clip_id, score), offset in zip(nearest, offsets, strict=True)
+        Neighbour(rows[clip_id], score, _offset(feature, words.get(clip_id)))
+        for clip_id, score in nearest
         if clip_id in rows
     ]
 
@@ -104,12 +107,13 @@ def _analysed(catalog: Catalog, path: str, by: Metric[Any]) -> NDArray[Any]:
     return array
 
 
-def _offsets(
-    connection: Connection, by: Metric[Any], feature: NDArray[Any], clip_ids: list[int]
-) -> list[float | None]:
-    if by.name != "aligned":
-        return [None] * len(clip_ids)
+def _words(connection: Connection, by: Metric[Any], clip_ids: Sequence[int]) -> dict[int, Words]:
+    """Return the fingerprints of clips by id, if the metric finds an offset."""
+    known = list(features.checksums(connection, clip_ids, by.keeps)) if by.name == "aligned" else []
+    return dict(zip(known, features.read(connection, known, by.keeps), strict=True))
+
+
+def _offset(own: Words, other: Words | None) -> float | None:
     from thresher.signal.metrics.aligned import align
 
-    others = features.read(connection, clip_ids, by.keeps)
-    return [align(feature, other).offset_seconds for other in others]
+    return None if other is None else align(own, other).offset_seconds

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
 
 from thresher.catalog.catalog import Catalog
 from thresher.catalog.scores import features, score_reads
@@ -81,8 +80,7 @@ def near_moment(
     end = min(at + length, seconds)
     found: list[tuple[int, float, str, float | None]] = []
     if metric != "likeness":
-        with catalog.reading() as connection:
-            found += _occurring(connection, clip_id, (at, end), catalog.settings.dupes.score)
+        found += _occurring(catalog, clip_id, (at, end))
     if metric != "aligned" and len(found) < limit:
         known = {clip_id for clip_id, *_ in found}
         alike = _alike(catalog, clip_id, _samples(catalog, source, at, end), source.sample_rate)
@@ -116,28 +114,31 @@ def _alike(catalog: Catalog, clip_id: int, y: NDArray[np.float32], sr: int) -> l
     from thresher.signal.features.descriptors import descriptor
 
     likeness: Metric[Any] = find_metric("likeness")
-    described = descriptor(y, sr)  # takes a while, so no transaction is open yet
+    described = descriptor(y, sr)
     with catalog.reading() as connection:
-        return score_reads.nearest_first(*score_reads.compare(connection, likeness, described, clip_id))
+        others = score_reads.read_comparable(connection, likeness, clip_id)
+    return others.nearest_to(described)
 
 
 def _occurring(
-    connection: Connection, clip_id: int, moment: tuple[float, float], least: float
+    catalog: Catalog, clip_id: int, moment: tuple[float, float]
 ) -> list[tuple[int, float, str, float | None]]:
     """Return the clips in which a moment occurs, the best first, with the time at which it does."""
     from thresher.signal.features.fingerprint import WORD_SECONDS
     from thresher.signal.metrics.passages import LEAST_PASSAGE_WORDS, occurrences, words_within
 
-    if not features.checksums(connection, [clip_id], "fingerprint"):
-        return []
-    (own,) = features.read(connection, [clip_id], "fingerprint")
+    with catalog.reading() as connection:
+        if not features.checksums(connection, [clip_id], "fingerprint"):
+            return []
+        (own,) = features.read(connection, [clip_id], "fingerprint")
+        ids = score_reads.comparable(connection, find_metric(COPY_METRIC), clip_id).tolist()
+        others = list(features.read(connection, ids, "fingerprint"))
     begin, end = moment
     within = words_within(begin, end, own.size)
     if len(within) < LEAST_PASSAGE_WORDS:
         return []
-    ids = score_reads.comparable(connection, find_metric(COPY_METRIC), clip_id).tolist()
     passage = own[within.start : within.stop]
-    places = occurrences(passage, features.read(connection, ids, "fingerprint"), least)
+    places = occurrences(passage, others, catalog.settings.dupes.score)
     before = within.start * WORD_SECONDS - begin  # from the moment's start to its first word
     found = [
         (other, place.score, COPY_METRIC, max(0.0, place.word * WORD_SECONDS - before))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -39,6 +39,9 @@ from thresher.curation.listening.choice import (
 )
 from thresher.curation.listening.heard import mark_heard
 from thresher.errors import NotFoundError, ReadOnlyCatalogError, ThresherError, UsageError
+
+if TYPE_CHECKING:
+    from thresher.curation.comparison.distances import ClipDistances
 
 MINUTES = 20.0
 MOST_MINUTES = 100_000.0
@@ -129,7 +132,7 @@ def plan_listening(
         rows = _read_rows(
             catalog, connection, now, query, [(each, False) for each in chosen if each in known]
         )
-    clips = rows.with_files(catalog)
+    clips = rows.complete(catalog)
     if not dry_run:
         keep_looks(catalog)
     return Queue(number, now, query, minutes, clips, reach)
@@ -195,23 +198,32 @@ def latest_listening(catalog: Catalog) -> Queue | None:
         rows = _read_rows(
             catalog, connection, last.started_at, last.query, [(row.clip_id, row.is_done) for row in clips]
         )
-    return Queue(last.id, last.started_at, last.query, last.minutes, rows.with_files(catalog))
+    return Queue(last.id, last.started_at, last.query, last.minutes, rows.complete(catalog))
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of a queue, of which only clips without sound are marked missing, and the known files of all."""
+    """The rows of a queue without distances, of which only clips without sound are marked missing.
+
+    `files` are the known files of all clips, `queued` the descriptors of the clips, and `heard` those of the clips
+    that were heard before.
+    """
 
     rows: Sequence[ListenRow]
     files: Mapping[str, Sequence[KnownFile]]
+    queued: ClipDistances
+    heard: ClipDistances
 
-    def with_files(self, catalog: Catalog) -> tuple[ListenRow, ...]:
-        """Look for the files, which may hash them, and return the rows with those marked missing that have none.
+    def complete(self, catalog: Catalog) -> tuple[ListenRow, ...]:
+        """Return the rows with distances, and those without a file marked missing.
 
-        Never call this inside of a transaction.
+        Clips are compared and files may be hashed: never call this inside of a transaction.
         """
         missing = {sha256 for sha256, files in self.files.items() if intact_file(catalog, files) is None}
-        return tuple(replace(row, missing=row.missing or row.sha256 in missing) for row in self.rows)
+        return tuple(
+            replace(row, missing=row.missing or row.sha256 in missing, distance=distance)
+            for row, distance in zip(self.rows, _distances(self.queued, self.heard), strict=True)
+        )
 
 
 def _read_rows(
@@ -225,12 +237,9 @@ def _read_rows(
     files = known_files_in(catalog, connection, {row.sha256 for row in found.values()})
     before = heard_clips(connection, started_at)
     wants_rejected = not _WANTS_REJECTED.isdisjoint(token.word.text for token in tokens_of(query))
-    distances = _distances(connection, ids, before)
     reasons = _reasons(connection, [found[clip_id] for clip_id in ids], before)
     rows = []
-    for position, ((clip_id, skipped), distance, why) in enumerate(
-        zip(clips, distances, reasons, strict=True)
-    ):
+    for position, ((clip_id, skipped), why) in enumerate(zip(clips, reasons, strict=True)):
         row = found[clip_id]
         heard_since = row.heard_at is not None and row.heard_at >= started_at
         rejected_since = row.rejected and not wants_rejected
@@ -248,7 +257,7 @@ def _read_rows(
                 rating=row.rating,
                 rejected=row.rejected,
                 heard_at=row.heard_at,
-                distance=distance,
+                distance=None,
                 why=why,
                 loop=row.loop,
                 noise=row.noise,
@@ -258,7 +267,11 @@ def _read_rows(
                 part=None if (place := cut.get(clip_id)) is None else place.text,
             )
         )
-    return _Rows(rows, files)
+    from thresher.curation.comparison.distances import ClipDistances
+
+    others = sorted(set(before) - set(ids))
+    queued, heard = (ClipDistances.read(connection, each) for each in (ids, others))
+    return _Rows(rows, files, queued, heard)
 
 
 def _gone(catalog: Catalog, connection: Connection, query: str, found: dict[int, Any]) -> set[int]:
@@ -302,19 +315,13 @@ def _full_rows(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
     return found
 
 
-def _distances(connection: Connection, ids: Sequence[int], before: Sequence[int]) -> list[float | None]:
-    """Return the distance of each clip to the nearest of the clips before it in the queue and those in `before`."""
+def _distances(queued: ClipDistances, heard: ClipDistances) -> list[float | None]:
+    """Return the distance of each clip to the nearest of the clips before it in the queue and those heard."""
     import numpy as np
 
-    from thresher.curation.comparison.distances import ClipDistances
-
-    own = set(ids)
-    queued = ClipDistances.read(connection, ids)
-    nearest = queued.to_nearest(
-        ClipDistances.read(connection, [clip_id for clip_id in before if clip_id not in own])
-    )
+    nearest = queued.to_nearest(heard)
     found: list[float | None] = []
-    for position in range(len(ids)):
+    for position in range(queued.count):
         distance = float(nearest[position])
         found.append(round(distance, 6) if np.isfinite(distance) else None)
         if not np.isnan(distance):
