@@ -13,6 +13,7 @@ from thresher.catalog.output_guard import OutputGuard
 from thresher.catalog.safety.backup_rule import backup_by_rule, remove_surplus
 from thresher.catalog.safety.backups import Backup, find_backups, make_backup, place_of, write_backup
 from thresher.catalog.safety.database_copy import check_copy, looks_whole
+from thresher.errors import NotFoundError
 from thresher.progress import Progress, no_progress
 
 
@@ -47,7 +48,8 @@ class BackupReport:
 def back_up(catalog: Catalog, target: Path | None = None, progress: Progress = no_progress) -> BackupReport:
     """Make a backup: in the backup folder, by the rule, or in a file or a folder of the user's choice.
 
-    Raises UsageError if the file exists, CatalogError if no backup can be made.
+    A target without a suffix is a folder. Raises NotFoundError if it does not exist, UsageError if the file exists,
+    CatalogError if no backup can be made.
     """
     place = place_of(catalog.root, catalog.settings)
     if target is None:
@@ -59,6 +61,11 @@ def back_up(catalog: Catalog, target: Path | None = None, progress: Progress = n
         path, is_new, removed = target, True, []
         if target.is_dir():
             path = target / f"{place.name}-{HEAD}-{time.strftime('%Y%m%d-%H%M%S')}.backup.db"
+        elif not target.suffix and not target.exists():
+            # for example the place of a disk that is not mounted
+            raise NotFoundError(
+                f"there is no folder {target}; create it or mount its disk, or name a file, such as {target}.db"
+            )
         rows = write_backup(place, path, OutputGuard(catalog), progress).rows
     return BackupReport(
         str(path),

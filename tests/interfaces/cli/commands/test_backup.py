@@ -49,6 +49,13 @@ def test_a_folder_gets_a_new_file(home: Path, command: Command) -> None:
     assert len(list((home / "disk").iterdir())) == 1
 
 
+def test_a_folder_that_does_not_exist_does_not_become_a_file(home: Path, command: Command) -> None:
+    for folder in ("disk", "disk/"):
+        done = command("backup", folder)
+        assert (done.returncode, "there is no folder disk; create it" in done.stderr) == (4, True)
+    assert not (home / "disk").exists()
+
+
 def test_no_file_is_replaced_and_a_clip_is_named(home: Path, command: Command, write_clip: WriteClip) -> None:
     clip = write_clip(home / "a.wav", 1, 0.5)
     content = clip.read_bytes()

@@ -23,7 +23,8 @@ def backup(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="The new file, or a folder for it. Default: in [backup] folder, where a rule removes old ones."
+            help="The new file, such as night.db, or a folder that exists. Default: in [backup] folder, where a "
+            "rule removes old ones."
         ),
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the backups in [backup] folder.")] = False,
