@@ -25,7 +25,7 @@ from thresher.formatting import counted
 from thresher.progress import Progress, no_progress
 from thresher.signal.features.trim import Span
 
-_WRITER = "Audacity writes one with File > Export"
+_WRITER = "Audacity writes one with File > Export Other > Export Labels"
 
 LARGEST_FILE = 16_000_000
 """The size of the largest label file that is read, in bytes. It has room for 200,000 labels."""

@@ -16,11 +16,13 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 SongName = Annotated[str, typer.Argument(help="The song's name.")]
 Query = Annotated[
     list[str],
-    typer.Argument(help="Clips: ids, files, or a query such as epoch:20.. rating:4.. (see thresher fields)."),
+    typer.Argument(
+        help="Clips: ids, files, or a query such as epoch:20.. rating:4.. (see `thresher fields`)."
+    ),
 ]
 OptionalQuery = Annotated[
     list[str] | None,
-    typer.Argument(help="A query such as epoch:20.. rating:4.. (see thresher fields). Default: all clips."),
+    typer.Argument(help="A query such as epoch:20.. rating:4.. (see `thresher fields`). Default: all clips."),
 ]
 
 

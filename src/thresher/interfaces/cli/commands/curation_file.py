@@ -43,7 +43,7 @@ def export_catalog(
 
 @app.command("import-catalog", rich_help_panel=MAINTAIN)
 def import_catalog(
-    file: Annotated[Path, typer.Argument(help="A file that thresher export-catalog wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file that `thresher export-catalog` wrote.")],
     replace: Annotated[
         bool,
         typer.Option("--replace", help="Prefer the file's values to different ones in the catalog."),

@@ -55,7 +55,7 @@ def list_clips(
     limit: Annotated[int | None, typer.Option(min=0, help="Show at most this many clips.")] = None,
     columns: Annotated[
         str | None,
-        typer.Option(help="Show these fields, such as id,run,seed,noise,path (see thresher fields)."),
+        typer.Option(help="Show these fields, such as id,run,seed,noise,path (see `thresher fields`)."),
     ] = None,
     form: Form = Format.TABLE,
     json: Json = False,

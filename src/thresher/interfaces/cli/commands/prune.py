@@ -25,7 +25,9 @@ def prune(
     query: OptionalQuery = None,
     rejected: Annotated[
         bool,
-        typer.Option("--rejected", help="Prune the files of rejected clips. Required."),
+        typer.Option(
+            "--rejected", help="Prune the files of rejected clips. Required, except with --restore."
+        ),
     ] = False,
     rendered: Annotated[
         bool,

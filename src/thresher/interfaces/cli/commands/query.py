@@ -63,7 +63,7 @@ def show(name: Name, json: Json = False) -> None:
 
 @query_app.command()
 def delete(name: Name, dry_run: DryRun = False, json: Json = False) -> None:
-    """Delete a saved query that no song or saved query uses; thresher undo restores it."""
+    """Delete a saved query that no song or saved query uses; `thresher undo` restores it."""
     from thresher.curation.clips.saved_queries import delete_query
 
     with open_catalog() as catalog:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @app.command(rich_help_panel=MAINTAIN)
 def restore(
-    file: Annotated[Path, typer.Argument(help="A backup; see thresher backup --list.")],
+    file: Annotated[Path, typer.Argument(help="A backup; see `thresher backup --list`.")],
     dry_run: DryRun = False,
     yes: Yes = False,
     json: Json = False,

@@ -61,7 +61,7 @@ def rename(
 
 @song_app.command()
 def delete(name: SongName, dry_run: DryRun = False, json: Json = False) -> None:
-    """Delete a song. Its renderings are kept, and thresher undo restores the song."""
+    """Delete a song. Its renderings are kept, and `thresher undo` restores the song."""
     from thresher.curation.songs.songs import delete_song
 
     with open_catalog() as catalog:
@@ -76,7 +76,7 @@ def delete(name: SongName, dry_run: DryRun = False, json: Json = False) -> None:
 
 @song_app.command()
 def history(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
-    """List all changes of a song, the latest first; thresher undo NUMBER reverts one."""
+    """List all changes of a song, the latest first; `thresher undo NUMBER` reverts one."""
     from thresher.curation.songs.songs import song_history
 
     with open_catalog() as catalog:

@@ -20,22 +20,20 @@ if TYPE_CHECKING:
     from thresher.curation.renderings.mixdown import Limiting
     from thresher.curation.renderings.render import RenderReport
 
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        help="Write WAV, FLAC, OGG, Opus or MP3 by suffix. Default: NAME.wav in this folder; a rendering or a "
-        "manifest keeps its own format.",
-    ),
-]
-
 
 @song_app.command()
 def render(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The song's name.")] = None,
     former_file: Annotated[str | None, typer.Argument(hidden=True)] = None,
-    output: Output = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Write WAV, FLAC, OGG, Opus or MP3 by suffix. Default: NAME.wav in this folder, or with "
+            "--rendering N, `NAME N` in the format of that rendering.",
+        ),
+    ] = None,
     rendering: Annotated[
         int | None,
         typer.Option(help="Render the rendering of this number again, even if the song has changed."),
@@ -118,7 +116,15 @@ def reproduce(
             help="Look for the clips in this folder. Default: the manifest's folder.",
         ),
     ] = None,
-    output: Output = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Write this file; its suffix must fit the format of the manifest. Default: the song's name in "
+            "this folder.",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is not what the manifest describes.")

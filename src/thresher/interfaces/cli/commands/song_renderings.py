@@ -29,7 +29,7 @@ from thresher.interfaces.cli.table import Column, Keep
 
 @song_app.command("renderings")
 def list_renderings(name: SongName, form: Form = Format.TABLE, json: Json = False) -> None:
-    """List the renderings of a song; thresher song render NAME --rendering N repeats one."""
+    """List the renderings of a song; `thresher song render NAME --rendering N` repeats one."""
     from thresher.curation.renderings.history import renderings
 
     with open_catalog() as catalog:

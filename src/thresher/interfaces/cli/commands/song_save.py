@@ -94,7 +94,7 @@ def save(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="Read the clips of --order manual: ids or paths, or a playlist (M3U8, PLS, XSPF).",
+            help="Read the clips of --order manual: ids or paths, or a playlist (M3U, M3U8, PLS, XSPF).",
         ),
     ] = None,
     salvage: Annotated[
