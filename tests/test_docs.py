@@ -144,6 +144,12 @@ def test_links_lead_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_index_of_the_pages_names_each_of_them() -> None:
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    pages = [path.name for path in ROOT.glob("docs/*.md") if path.name != "README.md"]
+    assert [name for name in pages if f"]({name})" not in index] == []
+
+
 def test_the_api_page_describes_the_code() -> None:
     made = runpy.run_path(str(ROOT / "docs/make_api.py"))["page"]()
     assert (ROOT / "docs/api.md").read_text(encoding="utf-8") == made, "run `make api`"
