@@ -307,6 +307,18 @@ def test_a_trash_that_refuses_every_file_is_reported_for_each(
     assert pruned(catalog).files == 2
 
 
+def test_a_trash_that_cannot_be_reached_is_named_instead_of_the_clip(
+    catalog: Catalog, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "no home"))
+    monkeypatch.delenv("XDG_DATA_HOME")
+    judging.reject(catalog, "1")
+    (failure,) = pruned(catalog).failures
+    assert failure.path == str(clips / "r_epoch_1_0.wav")
+    assert failure.reason == f"No such file or directory: {tmp_path / 'no home'}"
+    assert len(names(clips)) == 4
+
+
 def test_a_file_that_can_not_be_moved_does_not_stop_the_others(
     catalog: Catalog, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

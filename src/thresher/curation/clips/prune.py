@@ -150,7 +150,7 @@ def plan_prune(
             if not file.is_marked:
                 changed.append(paths.display_text(file.path))
         except (OSError, AudioError) as error:
-            failures.append(PruneFailure(paths.display_text(file.path), _reason(error)))
+            failures.append(PruneFailure(paths.display_text(file.path), _reason(error, file.path)))
         progress("reading", done, len(files))
     planned.sort(key=lambda file: (file.recording_id, -link_depth(file.path), file.path))
     report = _report(planned, sorted_recordings, changed, failures, dry_run=True)
@@ -231,7 +231,7 @@ class _Moves:
         except FileChangedError:
             self.changed.append(paths.display_text(file.path))
         except (OSError, ValueError) as error:
-            self.failures.append(PruneFailure(paths.display_text(file.path), _reason(error)))
+            self.failures.append(PruneFailure(paths.display_text(file.path), _reason(error, file.path)))
 
 
 def _sort_recordings(connection: Connection, recording_ids: Sequence[int], *, rendered: bool) -> _Sorted:
@@ -356,7 +356,13 @@ def _report(
     )
 
 
-def _reason(error: Exception) -> str:
-    """Return the text of an error, with bytes that are not UTF-8 escaped."""
+def _reason(error: Exception, file: bytes) -> str:
+    """Return the text of an error, with bytes that are not UTF-8 escaped.
+
+    It names the path that the error is about if that is not the `file` to move, such as a folder of the trash.
+    """
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    about = error.filename if isinstance(error, OSError) else None
+    if isinstance(about, str | bytes) and os.fsencode(about) != file:
+        text = f"{text}: {os.fsdecode(about)}"
     return paths.display_text(text.encode("utf-8", "surrogateescape"))
