@@ -128,6 +128,32 @@ def test_an_undo_that_was_made_elsewhere_already_is_explained_and_leads_on_to_th
     page.wait_until(lambda: rating(catalog, 1) is None)
 
 
+def test_a_page_that_is_loaded_again_still_undoes_its_decisions_and_a_new_one_undoes_none(
+    driver: Any, address: str, catalog: Catalog
+) -> None:
+    page = opened(driver, address)
+    page.press("2")
+    page.wait_until(lambda: rating(catalog, 1) == 2)
+    page.press("j", "3")
+    page.wait("judge", "m.said.value === 'clip 2: ★★★'")
+    driver.refresh()
+    page.wait("selection", "m.ids.value.length === 4 && m.rowOf(1) !== undefined")
+    with another_window(driver, address) as other:
+        other.press("u")
+        other.wait_until(lambda: other.run(SAYS) == "nothing on this page to undo")
+    page.press("u")
+    page.wait_until(lambda: page.run(SAYS) == "undo: clip 2: ★★★")
+    driver.refresh()
+    page.wait("selection", "m.ids.value.length === 4 && m.rowOf(1) !== undefined")
+    page.press("u")
+    page.wait_until(lambda: page.run(SAYS) == "undo: clip 1: ★★")
+    assert [rating(catalog, clip) for clip in (1, 2)] == [None, None]
+    page.press("U")
+    page.wait_until(lambda: rating(catalog, 1) == 2)
+    page.press("U")
+    page.wait_until(lambda: rating(catalog, 2) == 3)
+
+
 def test_a_session_that_begins_or_changes_elsewhere_is_shown_at_once(
     driver: Any, address: str, catalog: Catalog
 ) -> None:

@@ -3,7 +3,7 @@
 import { persist, post } from "./api.js";
 import { confirmRefusal } from "./confirm.js";
 import { expect, findAgain, isReleased, keep, placeOf, refresh, release, retain, rowOf, selected } from "./selection.js";
-import { isReadOnly, refusal } from "./room.js";
+import { isReadOnly, refusal, room } from "./room.js";
 import { Signal } from "./signals.js";
 
 /** A sentence about what was done last, for the status line. The same sentence again stays as long again. */
@@ -27,6 +27,34 @@ export const decisions = new EventTarget();
 
 const made = []; // decisions of this page that can be undone: {decision, clips, places, words}
 const undone = []; // undos of this page that can be undone
+const MOST_KEPT = 100;
+const keyOf = ({ folder }) => `thresher decisions in ${folder}`;
+
+/** Keep what can be undone while the page is loaded again. */
+function remember() {
+  const key = keyOf(room.value);
+  try {
+    sessionStorage.removeItem(key); // what can't be stored must not leave older decisions there
+    sessionStorage.setItem(key, JSON.stringify([made.slice(-MOST_KEPT), undone.slice(-MOST_KEPT)]));
+  } catch {
+    // too much, or nothing may be stored
+  }
+}
+
+let isRecalled = false;
+room.listen((now) => {
+  if (isRecalled) return;
+  isRecalled = true;
+  try {
+    const isOther = performance.getEntriesByType("navigation")[0].type === "navigate"; // not the page loaded again
+    const [before, undoneBefore] = (isOther ? null : JSON.parse(sessionStorage.getItem(keyOf(now)))) ?? [[], []];
+    made.unshift(...before);
+    undone.unshift(...undoneBefore);
+  } catch {
+    // what is there is not ours
+  }
+  remember();
+});
 
 let last = Promise.resolve();
 
@@ -55,6 +83,7 @@ export async function decide(path, body, sentence, meanwhile = "") {
         expect(done.decision);
         made.push({ decision: done.decision, clips, places, words: wordsOf(done) });
         undone.length = 0;
+        remember();
       }
       return done;
     });
@@ -132,6 +161,7 @@ async function reverted(from, to, word) {
   }
   said.value = "";
   const latest = from.pop();
+  remember();
   if (latest === undefined) {
     refuse(`nothing on this page to ${word}`);
     return false;
@@ -140,6 +170,7 @@ async function reverted(from, to, word) {
     const entry = await post("/api/undo", { decision: latest.decision });
     expect(entry.decision);
     to.push({ ...latest, decision: entry.decision });
+    remember();
     refresh(latest.clips);
     const stays = latest.clips.length !== 1 && placeOf(selected.value) >= 0; // many clips do not draw the listener away
     // in view even if the query hides it
@@ -152,6 +183,7 @@ async function reverted(from, to, word) {
   } catch (failure) {
     // without an answer, or if the server could not do it now, the key can be pressed again
     if (failure.status === 0 || failure.status >= 500) from.push(latest);
+    remember();
     refuse(failure.message);
     return false;
   }
