@@ -623,6 +623,15 @@ def test_duplicates_of_another_query_leave_nothing_of_the_former_one(driver: Any
     assert list_of(page) == []
 
 
+def test_a_query_without_duplicates_says_so_once_its_clips_are_compared(driver: Any, room: Room) -> None:
+    page = opened(driver, room)
+    page.search("epoch:1")
+    page.wait("selection", "m.ids.value.length === 2")
+    view(page, "duplicates")
+    empty = "return document.querySelector('p.empty').textContent"
+    page.wait_until(lambda: page.run(empty).startswith("No duplicates and no suspects"))
+
+
 @pytest.mark.parametrize("key", ["j", "R"], ids=["another clip", "no region"])
 def test_an_end_of_the_region_that_is_gone_is_dragged_no_further(driver: Any, room: Room, key: str) -> None:
     page = opened(driver, room)

@@ -164,13 +164,15 @@ document.getElementById("search").addEventListener("submit", (event) => event.pr
 
 const problem = element("p", { id: "query-problem", role: "alert", hidden: true });
 document.getElementById("search").append(problem);
-queryProblem.follow((wrong) => {
-  problem.hidden = wrong === null;
+function showProblem() {
+  const wrong = queryProblem.value;
+  problem.hidden = wrong === null || (!wrong.isWrong && Boolean(newest.value.trouble)); // the bar at the top says it
   const at = wrong?.position ?? null;
   const word = at === null ? "" : shown.slice(at).split(/\s/, 1)[0];
   problem.replaceChildren(wrong?.error ?? "", word ? element("code", {}, word) : "");
   field.setAttribute("aria-invalid", String(wrong?.isWrong ?? false));
-});
+}
+for (const signal of [queryProblem, newest]) signal.follow(showProblem);
 ids.follow((found) => {
   count.textContent = `${found.length.toLocaleString("en")} ${found.length === 1 ? "clip" : "clips"}`;
 });

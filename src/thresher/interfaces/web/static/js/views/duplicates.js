@@ -3,7 +3,7 @@
 
 import { audition } from "../actions.js";
 import { get, persist } from "../api.js";
-import { checkpointOf, notes, time } from "../card.js";
+import { shortCheckpointOf, notes, time } from "../card.js";
 import { element } from "../element.js";
 import { Grid } from "../grid.js";
 import { refuse, reject, said, trust } from "../judge.js";
@@ -99,6 +99,7 @@ class PairsView {
     this.status.textContent = counts.join(", ") || "no duplicates and no suspects among the clips of the query";
     await useSource(async () => this.#ids);
     if (this.isClosed) return;
+    rowsVersion.value += 1; // a list that stays empty says why
     if (this.#ids.length && !this.#ids.includes(selected.value)) [selected.value] = this.#ids;
     this.#describe();
   }
@@ -167,7 +168,7 @@ class PairsView {
     const image = element("img", { src: `/thumbnails/${id}`, alt: "", draggable: "false" });
     image.style.left = `${(100 * ((offset ?? 0) - begin)) / (end - begin)}%`;
     image.style.width = `${(100 * row.seconds) / (end - begin)}%`;
-    const name = `${id} · ${checkpointOf(row)} · ${time(row.seconds)}${row.rejected ? " · rejected" : ""}`;
+    const name = `${id} · ${shortCheckpointOf(row)} · ${time(row.seconds)}${row.rejected ? " · rejected" : ""}`;
     return element("div", { class: "lane" }, element("span", { class: "line" }, name), element("div", { class: "track" }, image));
   }
 
