@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from tests.interfaces.web.browsing import BROWSER, DRIVER, Page
+from tests.interfaces.web.rooms import undoing
 from tests.support import EVERY_METRIC, WriteClip
 from thresher.catalog.catalog import Catalog
 from thresher.curation.clips import decisions
+from thresher.curation.clips.listing import list_clips
 from thresher.curation.ingest.ingest import ingest
 from thresher.curation.ingest.options import IngestOptions
 
@@ -129,6 +131,26 @@ def test_long_names_and_tags_hide_no_flag(driver: Any, address: str, width: int)
         == "very different from all the others"
     )
     assert page.run("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_long_name_of_a_run_hides_no_epoch(driver: Any, address: str, catalog: Catalog, width: int) -> None:
+    (clip,) = [row.id for row in list_clips(catalog, "epoch:4")]
+    with undoing(catalog):
+        decisions.modify(catalog, str(clip), {"run": LONG})
+        decisions.rate(catalog, str(clip), 5)
+        page = opened(driver, address, width)
+        page.value("selection", f"void (m.selected.value = {clip})")
+        page.wait_until(lambda: page.run(f"return document.querySelector('#clip-{clip} .run') !== null"))
+        inside = (
+            f"const epoch = document.querySelector('#clip-{clip} .epoch').getBoundingClientRect();"
+            f"const stars = document.querySelector('#clip-{clip} .stars').getBoundingClientRect();"
+            "return epoch.width > 0 && epoch.right <= stars.left"
+        )
+        assert page.run(inside)
+        assert page.run(f"return document.querySelector('#clip-{clip}').title").startswith(f"{LONG} e4\n")
+        about = page.run("return document.querySelector('#player .about').textContent")
+        assert about.startswith(f"clip {clip} · {LONG[:14]}…{LONG[-15:]} e4 · ")
 
 
 def test_labels_of_a_plot_are_not_cut(driver: Any, address: str) -> None:

@@ -1,6 +1,7 @@
 // The actions that every view has: audition, judge, seek, undo.
 
 import { get, post } from "./api.js";
+import { newest } from "./changes.js";
 import { ask, openDialog } from "./dialogs.js";
 import { confirmKey, earsOnly, hasVoices, voice } from "./confirm.js";
 import { downloadAll, downloadSelected } from "./downloads.js";
@@ -277,7 +278,7 @@ async function sameCluster() {
   try {
     const { cluster } = await get(`/api/clips/${clip}/cluster`);
     if (!isHere()) return;
-    if (cluster === null) refuse(`clip ${clip} is in no cluster; \`thresher clusters\` makes clusters`);
+    if (cluster === null) refuse(`clip ${clip} is in no cluster; \`thresher clusters${newest.value.clustered_at ? " --refit" : ""}\` makes clusters`);
     else go({ view: "clips", query: `cluster:${cluster}` });
   } catch (failure) {
     refuse(failure.message);

@@ -3,7 +3,7 @@
 import { copyOf } from "./copies.js";
 import { dragOut } from "./downloads.js";
 import { element } from "./element.js";
-import { readable } from "./names.js";
+import { readable, shortened } from "./names.js";
 import { play, playing, position, problems } from "./player.js";
 import { rowOf, selected } from "./selection.js";
 import { showThumbnail } from "./thumbnails.js";
@@ -16,10 +16,16 @@ export function time(seconds) {
   return `${minutes}:${rest}`;
 }
 
+const epochOf = ({ epoch, step }) => [epoch === null ? null : `e${epoch}`, step === null ? null : `i${step}`].filter((part) => part !== null).join(" ");
+
 /** The checkpoint of a clip as the terminal writes it: "run7 e40 i1200". */
 export function checkpointOf(clip) {
-  const parts = [clip.run === null ? null : readable(clip.run), clip.epoch === null ? null : `e${clip.epoch}`, clip.step === null ? null : `i${clip.step}`];
-  return parts.filter((part) => part !== null).join(" ") || "no checkpoint";
+  return [clip.run === null ? "" : readable(clip.run), epochOf(clip)].filter(Boolean).join(" ") || "no checkpoint";
+}
+
+/** The checkpoint of a clip with at most a part of the name of its run, for a line with other text. */
+export function shortCheckpointOf(clip) {
+  return checkpointOf({ ...clip, run: clip.run && shortened(clip.run) });
 }
 
 const STARS = ["", "★", "★★", "★★★", "★★★★", "★★★★★"];
@@ -52,9 +58,10 @@ export class Card {
     this.cursor = element("span", { class: "cursor", hidden: true });
     this.problem = element("span", { class: "why", hidden: true });
     this.screen = element("span", { class: "screen", onclick: (event) => this.#playFrom(event) }, this.picture, this.cursor, this.problem);
-    this.checkpoint = element("span", { class: "checkpoint" });
+    this.run = element("span", { class: "run" });
+    this.epoch = element("span", { class: "epoch" });
     this.file = element("span", { class: "file" });
-    this.name = element("span", {}, this.checkpoint, this.file);
+    this.name = element("span", { class: "name" }, element("span", { class: "checkpoint" }, this.run, " ", this.epoch), this.file);
     this.facts = element("span", { class: "facts" });
     this.stars = element("span", { class: "stars" });
     this.flags = element("span", { class: "flags" });
@@ -118,19 +125,20 @@ export class Card {
       this.node.classList.remove("rejected");
       this.node.setAttribute("aria-label", `clip ${id}`);
       this.node.removeAttribute("title");
-      for (const part of [this.checkpoint, this.file, this.facts, this.stars, this.flags]) part.textContent = "";
+      for (const part of [this.run, this.epoch, this.file, this.facts, this.stars, this.flags]) part.textContent = "";
       return;
     }
     this.node.classList.remove("waiting");
     this.node.classList.toggle("rejected", clip.rejected);
-    this.checkpoint.textContent = checkpointOf(clip);
+    this.epoch.textContent = epochOf(clip);
+    this.run.textContent = clip.run !== null ? readable(clip.run) : this.epoch.textContent ? "" : "no checkpoint";
     this.file.textContent = readable(clip.path?.split("/").at(-1) ?? "");
     this.facts.textContent = [`${id}`, time(clip.seconds), clip.tags.map((tag) => readable(`#${tag}`)).join(" ")].filter(Boolean).join(" · ");
     this.stars.textContent = STARS[clip.rating ?? 0];
     this.flags.replaceChildren(...flagsOf(clip).map((flag) => element("span", { class: "flag", "data-flag": flag, title: flag }, flag)));
     const rating = clip.rating === null ? "not rated" : `${clip.rating} of 5`;
     this.node.setAttribute("aria-label", `clip ${id}, ${checkpointOf(clip)}, ${time(clip.seconds)}, ${rating}, ${flagsOf(clip).join(", ")}`);
-    this.node.title = readable(clip.path ?? "");
+    this.node.title = `${checkpointOf(clip)}\n${readable(clip.path ?? "")}`;
   }
 
   /** Say in the card why there is no picture or no sound. */

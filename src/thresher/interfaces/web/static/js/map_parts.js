@@ -1,6 +1,6 @@
 // What stands beside the map: what can be done with the clips that are selected on it, and its twin as a list.
 
-import { checkpointOf, time } from "./card.js";
+import { shortCheckpointOf, time } from "./card.js";
 import { element } from "./element.js";
 import { refuse } from "./judge.js";
 import { ACTIONS, keyText } from "./keys.js";
@@ -66,7 +66,7 @@ export class MapList {
 
   #line(id, isChosen) {
     const row = rowOf(id);
-    const words = row ? `clip ${id} · ${checkpointOf(row)} · ${time(row.seconds)}${row.rating ? ` · ${"★".repeat(row.rating)}` : ""}${row.rejected ? " · rejected" : ""}` : `clip ${id}`;
+    const words = row ? `clip ${id} · ${shortCheckpointOf(row)} · ${time(row.seconds)}${row.rating ? ` · ${"★".repeat(row.rating)}` : ""}${row.rejected ? " · rejected" : ""}` : `clip ${id}`;
     const listen = element("button", { type: "button", onclick: (event) => { selected.value = id; play(id, 0, event); }, "aria-current": selected.value === id ? "true" : null }, words);
     const pick = element("input", { type: "checkbox", checked: isChosen, "aria-label": `select clip ${id}`, onchange: () => this.pick(id) });
     return element("li", { "data-clip": id }, pick, listen);

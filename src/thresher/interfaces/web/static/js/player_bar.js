@@ -1,7 +1,7 @@
 // The player at the bottom: buttons, the pictures of the selected clip, volume, speed, loudness and output.
 
 import { advance, goOn } from "./actions.js";
-import { checkpointOf, time } from "./card.js";
+import { checkpointOf, shortCheckpointOf, time } from "./card.js";
 import { earsOnly } from "./confirm.js";
 import { dragOut } from "./downloads.js";
 import { element } from "./element.js";
@@ -80,8 +80,8 @@ function describe() {
   stars.forEach((star, place) => {
     star.textContent = place < (clip?.rating ?? 0) ? "★" : "☆";
   });
-  about.textContent = clip ? [`clip ${clip.id}`, clip.place, checkpointOf(clip), readable(clip.path ?? "")].filter(Boolean).join(" · ") : selected.value === null ? "no clip is selected" : `clip ${selected.value}`;
-  about.title = clip ? `${about.textContent} (drag it out as a file)` : ""; // long names are cut
+  about.textContent = clip ? [`clip ${clip.id}`, clip.place, shortCheckpointOf(clip), readable(clip.path ?? "")].filter(Boolean).join(" · ") : selected.value === null ? "no clip is selected" : `clip ${selected.value}`;
+  about.title = clip ? `${checkpointOf(clip)}\n${readable(clip.path ?? "")}\n(drag it out as a file)` : ""; // long names are cut
   showTime();
 }
 

@@ -135,7 +135,7 @@ class SessionView {
       element("button", { type: "button", title: "leave the selected clip out (Shift-j)", "data-action": "session-skip" }, "Skip clip"),
       element("button", { type: "button", onclick: () => this.#finish() }, "Mark the rest as heard"),
     ];
-    const label = element("label", {}, minutes, " minutes of the clips of the query");
+    const label = element("label", {}, minutes, " minutes of the query's clips");
     const form = element("form", { class: "plan" }, this.whileOpen, label, element("button", {}, "New session"));
     form.addEventListener("submit", (event) => {
       event.preventDefault();

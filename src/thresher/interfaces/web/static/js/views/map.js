@@ -2,7 +2,7 @@
 // lasso, Alt+hover plays.
 
 import { get, getMeanwhile, persist } from "../api.js";
-import { checkpointOf, time } from "../card.js";
+import { shortCheckpointOf, time } from "../card.js";
 import { newest } from "../changes.js";
 import { colouring, colours, css } from "../colours.js";
 import { element } from "../element.js";
@@ -368,7 +368,7 @@ class MapView {
 
   #describe() {
     const clip = selected.value === null ? null : rowOf(selected.value);
-    this.about.textContent = clip ? `clip ${clip.id} · ${checkpointOf(clip)} · ${time(clip.seconds)}` : "";
+    this.about.textContent = clip ? `clip ${clip.id} · ${shortCheckpointOf(clip)} · ${time(clip.seconds)}` : "";
   }
 
   #choose(chosen) {
