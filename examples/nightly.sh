@@ -4,7 +4,8 @@
 #   nightly.sh CATALOG-FOLDER RUNS…
 #   15 4 * * *  /home/anna/nightly.sh /home/anna/music /data/runs     (in a crontab; mail shows what was printed)
 #
-# It is safe to run twice: what did not change costs almost nothing, and no second backup is made of the same content.
+# RUNS are folders, absolute or relative to the catalog's folder. It is safe to run the job twice: what did not change
+# costs almost nothing, and no second backup is made of the same content.
 # The exit code is 0 if all is well and 5 if files could not be used. On any other error, the job stops there with the
 # exit code of the command that failed.
 set -eu
