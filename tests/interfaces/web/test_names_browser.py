@@ -148,6 +148,8 @@ def test_a_long_name_of_a_run_hides_no_epoch(driver: Any, address: str, catalog:
             "return epoch.width > 0 && epoch.right <= stars.left"
         )
         assert page.run(inside)
+        cut = "return [...document.querySelectorAll('.run')].filter((each) => each.scrollWidth > each.clientWidth)"
+        assert len(page.run(cut)) == 1  # only the long one
         assert page.run(f"return document.querySelector('#clip-{clip}').title").startswith(f"{LONG} e4\n")
         about = page.run("return document.querySelector('#player .about').textContent")
         assert about.startswith(f"clip {clip} · {LONG[:14]}…{LONG[-15:]} e4 · ")
