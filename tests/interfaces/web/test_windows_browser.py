@@ -154,6 +154,24 @@ def test_a_page_that_is_loaded_again_still_undoes_its_decisions_and_a_new_one_un
     page.wait_until(lambda: rating(catalog, 2) == 3)
 
 
+def test_a_page_that_is_loaded_again_keeps_the_selected_clip_if_the_list_has_it(
+    driver: Any, address: str
+) -> None:
+    page = opened(driver, address)
+    page.press("j", "j")
+    page.wait("selection", "m.selected.value === 3")
+    driver.refresh()
+    page.wait("selection", "m.ids.value.length === 4")
+    assert page.selected() == 3
+    page.search("epoch:0")
+    page.wait("selection", "m.ids.value.length === 2")
+    driver.refresh()
+    page.wait("selection", "m.ids.value.length === 2")
+    assert page.selected() in (1, 2)
+    page = opened(driver, address)
+    assert page.selected() == 1
+
+
 def test_a_session_that_begins_or_changes_elsewhere_is_shown_at_once(
     driver: Any, address: str, catalog: Catalog
 ) -> None:

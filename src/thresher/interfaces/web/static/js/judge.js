@@ -2,6 +2,7 @@
 
 import { persist, post } from "./api.js";
 import { confirmRefusal } from "./confirm.js";
+import { keep as keepInTab, recall } from "./recall.js";
 import { expect, findAgain, isReleased, keep, placeOf, refresh, release, retain, rowOf, selected } from "./selection.js";
 import { isReadOnly, refusal, room } from "./room.js";
 import { Signal } from "./signals.js";
@@ -32,27 +33,16 @@ const keyOf = ({ folder }) => `thresher decisions in ${folder}`;
 
 /** Keep what can be undone while the page is loaded again. */
 function remember() {
-  const key = keyOf(room.value);
-  try {
-    sessionStorage.removeItem(key); // what can't be stored must not leave older decisions there
-    sessionStorage.setItem(key, JSON.stringify([made.slice(-MOST_KEPT), undone.slice(-MOST_KEPT)]));
-  } catch {
-    // too much, or nothing may be stored
-  }
+  keepInTab(keyOf(room.value), [made.slice(-MOST_KEPT), undone.slice(-MOST_KEPT)]);
 }
 
 let isRecalled = false;
 room.listen((now) => {
   if (isRecalled) return;
   isRecalled = true;
-  try {
-    const isOther = performance.getEntriesByType("navigation")[0].type === "navigate"; // not the page loaded again
-    const [before, undoneBefore] = (isOther ? null : JSON.parse(sessionStorage.getItem(keyOf(now)))) ?? [[], []];
-    made.unshift(...before);
-    undone.unshift(...undoneBefore);
-  } catch {
-    // what is there is not ours
-  }
+  const [before, undoneBefore] = recall(keyOf(now)) ?? [[], []];
+  made.unshift(...before);
+  undone.unshift(...undoneBefore);
   remember();
 });
 

@@ -2,6 +2,7 @@
 
 import { get, persist } from "./api.js";
 import { newest, OF_LISTS } from "./changes.js";
+import { keep as keepInTab, recall } from "./recall.js";
 import { Signal } from "./signals.js";
 
 const PAGE = 100;
@@ -24,6 +25,10 @@ export const refreshed = new Signal(0);
 /** Why there is no list: {error, position, isWrong}; null if it is there. `isWrong` is the query that can't be read, from
  * `position` on. */
 export const queryProblem = new Signal(null);
+
+const SELECTED = "thresher selected clip";
+const recalled = recall(SELECTED); // the clip that was selected before the page was loaded again
+selected.listen((id) => keepInTab(SELECTED, id));
 
 const rows = new Map(); // id → row, the newest last
 const stale = new Set(); // ids whose row is shown until a newer one arrives
@@ -203,7 +208,7 @@ function withKept(found, known) {
 function keepSelection(before, quietly) {
   const at = selected.value;
   if (at === null) {
-    if (!quietly) selected.value = ids.value[0] ?? null;
+    if (!quietly) selected.value = placeOf(recalled) >= 0 ? recalled : (ids.value[0] ?? null);
     return;
   }
   if (placeOf(at) >= 0) return;
