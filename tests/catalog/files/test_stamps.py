@@ -38,6 +38,9 @@ def test_a_file_that_differs_in_anything_is_not_proven_unchanged(now: Stamp) -> 
     ("mtime", "ctime", "proven"),
     [
         (AT - 3, AT - 3, True),
+        (AT - 2, AT - 2, False),
+        (AT - 2, AT - 3, False),
+        (AT - 3, AT - 2, False),
         (AT - 1, AT - 1, False),
         (AT - 100, AT - 1, False),  # written just now, with an old time
         (AT - 1, AT - 100, False),  # the file system may not keep real ctimes
@@ -74,3 +77,10 @@ def test_a_stamp_has_the_exact_times_of_a_file(tmp_path: Path) -> None:
     os.utime(path, ns=(0, -1_234_567_891_234_567_891))
     status = path.stat()
     assert stamp_of(status) == (5, -1_234_567_891_234_567_891, status.st_ctime_ns, status.st_ino)
+
+
+def test_without_ctimes_the_time_of_the_content_alone_is_compared() -> None:
+    unstable = Unstable(ctime=True)
+    for mtime, proven in ((AT - 3, True), (AT - 2, False)):
+        stamp = Stamp(100, mtime * SECOND, AT * SECOND, 1)
+        assert is_unchanged(look_of(stamp, float(AT)), stamp, unstable) is proven

@@ -10,6 +10,7 @@ from thresher.catalog.queries.mistakes import (
     bare_word_mistake,
     close_fields,
     in_quotes,
+    sort_mistake,
     value_hint,
     value_mistake,
 )
@@ -95,3 +96,25 @@ def test_fields_with_similar_names_are_found_in_any_case() -> None:
 def test_a_text_is_quoted_for_the_query_and_the_shell() -> None:
     assert in_quotes("a b") == "'\"a b\"'"
     assert in_quotes('say "a"') == '"\'say "a"\'"'
+
+
+def test_a_word_of_the_longest_length_is_examined() -> None:
+    (word,) = words_of(["x" * (LONGEST_COMPARED - 2) + "&&"])
+    assert bare_word_mistake(word, FIELDS.get) is not None
+
+
+@pytest.mark.parametrize(
+    ("argument", "is_mistake"),
+    [
+        ("ratin+", True),
+        ("C++", False),
+        ("ratin", False),
+        ("ra tin+", False),
+        ("x" * (LONGEST_COMPARED - 1) + "+", True),
+        ("x" * LONGEST_COMPARED + "+", False),
+    ],
+)
+def test_a_word_that_ends_with_a_plus_may_be_meant_as_a_sort(argument: str, is_mistake: bool) -> None:
+    (word,) = words_of([argument])
+    assert (sort_mistake(word, lambda _name, _sign: ["rating"]) is not None) is is_mistake
+    assert sort_mistake(word, lambda _name, _sign: []) is None

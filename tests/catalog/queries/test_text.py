@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from thresher.catalog.queries.text import (
     LONGEST_QUERY,
     MOST_PARENTHESES,
+    QUOTED,
     Kind,
     join_terms,
     normalise,
@@ -103,3 +104,27 @@ def test_arguments_written_as_text_have_the_same_tokens(texts: list[str]) -> Non
     except QueryError:
         return
     assert [(token.kind, token.word.text) for token in tokens_of(join_terms(texts))] == expected
+
+
+def test_the_length_of_arguments_counts_the_blanks_between_them() -> None:
+    assert len(words_of(["a" * (LONGEST_QUERY - 3), "b"])) == 2
+    with pytest.raises(QueryError, match="1,000,001 characters"):
+        words_of(["a" * (LONGEST_QUERY - 2), "b"])
+
+
+@pytest.mark.parametrize(
+    ("argument", "text", "quoted"),
+    [
+        ('run:"a,b"', "run:a,b", "a,b"),
+        ('run:"a b")', "run:a b)", "a b"),
+        ("run:'a'),", "run:a),", "a"),
+        ('run:""', "run:", ""),
+    ],
+)
+def test_a_quoted_value_in_an_argument_is_quoted_to_its_end(argument: str, text: str, quoted: str) -> None:
+    (word,) = words_of([argument])
+    assert word.text == text
+    assert (
+        "".join(letter for letter, mark in zip(word.text, word.marks, strict=True) if mark == QUOTED)
+        == quoted
+    )

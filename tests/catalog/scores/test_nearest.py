@@ -5,10 +5,15 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
-from thresher.catalog.database.schema import score_row
+from tests.support import writing
+from thresher.catalog.catalog import Catalog
+from thresher.catalog.database.schema import metric, score_row
+from thresher.catalog.scores import nearest
 from thresher.catalog.scores.nearest import NO_ID, Nearest, Origins, search
 from thresher.catalog.scores.scores import LIVE
 
@@ -71,3 +76,39 @@ def test_the_nearest_clip_is_the_best_of_the_matrix_that_may_be_nearest(
 def test_the_condition_for_live_rows_has_the_words_of_their_index() -> None:
     (index,) = [index for index in score_row.indexes if index.name == "uq_score_row_live"]
     assert str(LIVE) == str(index.dialect_options["sqlite"]["where"]).replace("retired", "score_row.retired")
+
+
+def test_clips_are_apart_if_their_recordings_differ() -> None:
+    origins = Origins(np.array([1, 2, 1, 1]), np.zeros(4, np.bool_))
+    assert origins.apart(0).tolist() == []
+    assert origins.apart(2).tolist() == [False, True]
+    assert origins.apart(3).tolist() == [False, True, False]
+
+
+def test_rows_are_read_and_counted_by_metric(cut_clips: Catalog) -> None:
+    with writing(cut_clips) as connection:
+        ids = {row.name: row.id for row in connection.execute(select(metric.c.name, metric.c.id))}
+        nearest.write(connection, ids["likeness"], [(2, 3, 0.25)])
+        nearest.write(connection, ids["aligned"], [(2, 4, 0.5)])
+        clip_ids = np.array([2, 77], np.int64)[:1]
+        found = nearest.read(connection, ids["likeness"], clip_ids)
+        assert (found.others.tolist(), found.scores.tolist()) == ([3], [0.25])
+        nearest.replace_all(connection, ids["likeness"], [(2, 4, 0.75), (3, 2, 0.5)])
+        assert nearest.count(connection, ids["likeness"]) == 2
+        assert nearest.count(connection, ids["aligned"]) > 2
+        assert nearest.count(connection, 99) == 0
+
+
+@pytest.mark.parametrize("only", [True, False])
+def test_a_clip_that_leaves_takes_the_rows_that_name_it_along(cut_clips: Catalog, only: bool) -> None:
+    with writing(cut_clips) as connection:
+        ids = {row.name: row.id for row in connection.execute(select(metric.c.name, metric.c.id))}
+        likeness, aligned = ids["likeness"], ids["aligned"]
+        for each in (likeness, aligned):
+            nearest.replace_all(connection, each, [(2, 3, 0.5), (3, 4, 0.5), (4, 2, 0.5)])
+        lost = nearest.forget(connection, [3], likeness if only else None)
+        assert {each: clips for each, clips in lost.items() if each in (likeness, aligned)} == (
+            {likeness: [2]} if only else {likeness: [2], aligned: [2]}
+        )
+        assert nearest.count(connection, likeness) == 1
+        assert nearest.count(connection, aligned) == (3 if only else 1)

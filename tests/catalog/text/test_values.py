@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thresher.catalog.text.values import (
+    LARGEST_INTEGER,
     UnfitError,
     as_float32,
     bounds_of,
@@ -20,6 +21,7 @@ from thresher.catalog.text.values import (
     number_of,
     parse_duration,
     period_of,
+    whole_number,
 )
 
 
@@ -169,3 +171,25 @@ def test_a_checkpoint_is_written_without_its_unknown_parts() -> None:
 def test_a_comma_at_the_end_of_a_value_is_explained() -> None:
     assert "blank before a comma" in comma_hint("4,")
     assert comma_hint("4") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("4000", 4000),
+        ("4000.0", 4000),
+        ("120k", 120_000),
+        ("1.5M", 1_500_000),
+        ("1.50k", 1500),
+        ("1.0005k", None),
+        ("0.001k", 1),
+        ("000", 0),
+        ("-1", None),
+        (str(LARGEST_INTEGER), LARGEST_INTEGER),
+        (str(LARGEST_INTEGER + 1), None),
+        (f"{LARGEST_INTEGER}k", None),
+        ("", None),
+    ],
+)
+def test_a_whole_number_may_be_written_with_k_or_m(text: str, number: int | None) -> None:
+    assert whole_number(text) == number

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thresher.catalog.files.paths import LONGEST_FILE_NAME
 from thresher.catalog.recordings.cut_clips import CutPlace
-from thresher.curation.exports.file_names import NameRequest, distinct_names
+from thresher.curation.exports.file_names import NameRequest, distinct_names, plain_name
 
 
 def named(*wanted: tuple[str | bytes, bytes | None]) -> list[bytes]:
@@ -80,3 +81,16 @@ def test_marks_with_the_same_name_get_ids() -> None:
         b"A-Drop-3.wav",
     ]
     assert len(distinct_names([NameRequest(b"a" * 250 + b".wav", 1, None, "part03")])[0]) == LONGEST_FILE_NAME
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "語", "🎸"])
+def test_no_character_is_cut(letter: str) -> None:
+    for longest in range(4, 30):
+        found = plain_name(letter * 30, longest)
+        size = len(letter.encode())
+        assert found == (letter * (longest // size)).encode()
+
+
+def test_a_label_has_at_most_100_bytes() -> None:
+    (name,) = distinct_names([NameRequest(b"a.wav", 1, None, "x" * 300)])
+    assert name == b"a-" + b"x" * 100 + b".wav"

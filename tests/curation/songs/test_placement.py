@@ -111,3 +111,27 @@ def test_the_kept_clips_are_as_many_as_the_length_allows(
     assert seconds(kept) <= longest + len(lengths) / 8_000
     if kept < len(lengths):
         assert seconds(kept + 1) > longest - len(lengths) / 8_000
+
+
+@pytest.mark.parametrize(
+    ("body", "final", "changes", "expected"),
+    [
+        ([4.0, 4.0, 4.0], [], {"length": 8.0}, (2, True)),
+        ([4.0, 4.0, 4.0], [], {"length": 7.9}, (1, True)),
+        ([4.0, 4.0, 4.0], [], {"clips": 2}, (2, True)),
+        ([4.0, 4.0], [4.0], {"clips": 2}, (1, True)),
+        ([4.0, 4.0], [4.0], {"clips": 1}, (0, True)),
+        ([4.0, 4.0], [4.0, 4.0], {"clips": 1}, (1, False)),
+        ([4.0, 4.0], [4.0], {"length": 4.0}, (0, True)),
+        ([3.0, 3.0], [4.0], {"length": 3.9}, (1, False)),
+        ([4.0, 4.0, 4.0], [], {"length": 8.5, "gap": 0.5}, (2, True)),
+        ([4.0, 4.0, 4.0], [], {"length": 8.4, "gap": 0.5}, (1, True)),
+        ([4.0, 4.0, 4.0], [], {"length": 11.0, "crossfade": 0.5}, (3, True)),
+        # no clip is passed over for a shorter one
+        ([4.0, 9.0, 1.0], [], {"length": 6.0}, (1, True)),
+    ],
+)
+def test_clips_are_taken_in_order_while_they_fit_in_front_of_the_last_ones(
+    body: list[float], final: list[float], changes: dict[str, Any], expected: tuple[int, bool]
+) -> None:
+    assert within_limits(body, final, settings(**changes)) == expected
