@@ -64,7 +64,6 @@ WITHOUT_BEHAVIOUR = {
 TESTED_ELSEWHERE = {
     "catalog/audio/audio_format.py",
     "catalog/catalog_backups.py",
-    "catalog/recordings/clip_content.py",
     "catalog/database/database.py",
     "catalog/safety/database_copy.py",
     "catalog/audio/mpeg_damage.py",
@@ -82,7 +81,6 @@ TESTED_ELSEWHERE = {
     "catalog/queries/parser.py",
     "catalog/queries/terms.py",
     "catalog/safety/row_copy.py",
-    "catalog/queries/selection_rules.py",
     "catalog/audio/sndfile_decoder.py",
     "curation/analysis/worker.py",
     "curation/executors/inputs.py",
@@ -105,7 +103,6 @@ TESTED_ELSEWHERE = {
     "curation/renderings/decoders.py",
     "curation/songs/former_rules.py",
     "curation/songs/listing.py",
-    "curation/songs/membership.py",
     "interfaces/cli/app.py",
     "interfaces/cli/clip_columns.py",
     "interfaces/cli/commands/clusters.py",

@@ -44,3 +44,8 @@ def test_attributes_of_sidecars_do_not_tell_groups_apart_but_their_checkpoints_d
 def test_one_shape_that_is_read_in_two_ways_gives_one_example_to_its_group() -> None:
     (found,) = group_shapes([shape("a_#", 3), shape("a_#", 2)])
     assert (found.shapes, found.files, len(found.examples)) == (1, 5, 1)
+
+
+def test_attributes_of_names_tell_groups_apart() -> None:
+    with_heat = shape("b_#", epoch="name", temperature="name")
+    assert [group.shapes for group in group_shapes([shape("a_#", epoch="name"), with_heat])] == [1, 1]

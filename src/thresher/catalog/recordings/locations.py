@@ -234,8 +234,8 @@ def mark_place_missing(connection: Connection, place: Place, now: float) -> int 
 
 def mark_missing(connection: Connection, location_ids: Iterable[int], now: float) -> None:
     """Mark locations missing; nothing else about them changes."""
-    for location_id in location_ids:
-        connection.execute(update(location).where(location.c.id == location_id).values(missing_since=now))
+    for chunk in chunks(list(location_ids)):
+        connection.execute(update(location).where(location.c.id.in_(chunk)).values(missing_since=now))
 
 
 def unmark_missing(connection: Connection, location_id: int) -> None:
@@ -266,8 +266,8 @@ def refile(connection: Connection, location_id: int, former: Place, stored: Stor
 
 def forget_locations(connection: Connection, location_ids: Iterable[int]) -> None:
     """Delete locations from the catalog, with their attributes."""
-    for location_id in location_ids:
-        connection.execute(delete(location).where(location.c.id == location_id))
+    for chunk in chunks(list(location_ids)):
+        connection.execute(delete(location).where(location.c.id.in_(chunk)))
 
 
 def present_at(connection: Connection, place: Place) -> Any:

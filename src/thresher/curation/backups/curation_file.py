@@ -215,9 +215,8 @@ def _record(file: Path, number: int, line: str) -> dict[str, Any]:
         raise UsageError(f"{file}, line {number}: the file is cut off; nothing was imported; {_WRITER}")
     try:
         record = json.loads(line)
-        json.dumps(
-            record, ensure_ascii=False, allow_nan=False
-        ).encode()  # refuses NaN and half of a surrogate pair
+        # refuses NaN and half of a surrogate pair
+        json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{file}, line {number} is not JSON ({error}); nothing was imported; {_WRITER}"
@@ -229,9 +228,7 @@ def _record(file: Path, number: int, line: str) -> dict[str, Any]:
 
 def _check_header(file: Path, record: Mapping[str, Any]) -> None:
     if record.get("format") != FORMAT:
-        raise UsageError(
-            f"{file} is not an exported curation; `thresher export-catalog FILE` writes such files"
-        )
+        raise UsageError(f"{file} is not an exported curation; {_WRITER}")
     if record.get("version") != VERSION:
         raise UsageError(
             f"{file} has version {record.get('version')} of the format, and this thresher reads version {VERSION}; "

@@ -174,12 +174,12 @@ def _recordings(connection: Connection, named: set[str], progress: Progress) -> 
         for sha256, recording_id in connection.execute(select(recording.c.sha256, recording.c.id))
         if recording_id in curated or sha256 in named
     )
-    for done, chunk in enumerate(chunks(wanted)):
-        progress("exporting", done * 500, len(wanted))
+    done = 0
+    for chunk in chunks(wanted):
+        progress("exporting", done, len(wanted))
+        done += len(chunk)
         rows = connection.execute(
-            select(
-                recording, shown_location_of_recording().label("path"), checkpoint.c.run, checkpoint.c.epoch
-            )
+            select(recording, _shown_path().label("path"), checkpoint.c.run, checkpoint.c.epoch)
             .add_columns(checkpoint.c.step)
             .outerjoin(checkpoint, checkpoint.c.id == recording.c.checkpoint_id)
             .where(recording.c.sha256.in_(chunk))
@@ -201,7 +201,7 @@ def _recordings(connection: Connection, named: set[str], progress: Progress) -> 
             yield record
 
 
-def shown_location_of_recording() -> Any:
+def _shown_path() -> Any:
     """Return the path of a recording that listings show."""
     return (
         select(location.c.path_text)

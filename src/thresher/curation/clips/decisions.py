@@ -74,7 +74,7 @@ def trust(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> DecisionO
 
 def note(catalog: Catalog, terms: Terms, text: str | None, *, dry_run: bool = False) -> DecisionOutcome:
     """Write a note on clips, replacing the note they have; None or blank text removes it."""
-    kept = utf8_text(text).strip() or None if text is not None else None
+    kept = None if text is None else utf8_text(text).strip() or None
     summary = "unnote" if kept is None else f'note "{shortened(kept)}"'
     return _decide(catalog, "note", summary, terms, _assign_to_all("note", kept), dry_run=dry_run)
 

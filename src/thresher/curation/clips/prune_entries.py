@@ -45,10 +45,9 @@ def announce(connection: Connection, files: Sequence[PlannedFile]) -> list[Decis
     new = [file for file in files if not file.is_marked]
     if not new:
         return []
+    # `after` becomes None when the file has been moved
     changes = [
-        Change(
-            "location", location_id, "file", shown, shown
-        )  # `after` becomes None when the file has been moved
+        Change("location", location_id, "file", shown, shown)
         for file, shown in ((file, paths.display_text(file.path)) for file in new)
         for location_id in file.location_ids
     ]

@@ -6,6 +6,7 @@ renderings. Audio is read only to measure the loudness of clips whose channels h
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -321,9 +322,8 @@ def _transitions(connection: Connection, settings: SongSettings, ids: Sequence[i
     found = score_reads.consecutive(
         connection, scores.metric_id(connection, metric.name, metric.version), ids
     ).tolist()
-    return [None, *(None if score != score else score for score in found)][
-        : len(ids)
-    ]  # NaN means that there is no score
+    transitions = [None if math.isnan(score) else score for score in found]
+    return [None, *transitions] if ids else []
 
 
 @dataclass(frozen=True)
