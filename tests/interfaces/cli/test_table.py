@@ -124,6 +124,12 @@ def _written(write: Callable[[], object]) -> str:
     return out.getvalue()
 
 
+def test_a_name_wider_than_its_column_goes_on_in_the_next_line() -> None:
+    name = "a-name-of-a-run-without-a-blank"
+    written = _written(lambda: write_with_rich([Shown("run", [name], 12, wraps=True)], 12))
+    assert "".join(line.strip() for line in written.splitlines()[2:]) == name
+
+
 def test_only_long_texts_on_several_lines_need_rich_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rich.table", None)  # an import fails
     columns = [column("id"), column("what", keep=Keep.LINES)]

@@ -51,7 +51,7 @@ _WANTS_REJECTED = {"rejected:yes", "rejected:true", "rejected:1", "^rejected:no"
 
 @dataclass(frozen=True)
 class ListenRow:
-    """A clip of a queue.
+    """A clip of a queue. `position` is its place in the queue, counted from 1.
 
     `distance` is measured to the nearest of the clips before it in the queue and those heard before the queue was
     made; None if unknown. `why` says why the clip was chosen. `missing`: no file of it is present. `done`: it was
@@ -239,7 +239,7 @@ def _read_rows(
     wants_rejected = not _WANTS_REJECTED.isdisjoint(token.word.text for token in tokens_of(query))
     reasons = _reasons(connection, [found[clip_id] for clip_id in ids], before)
     rows = []
-    for position, ((clip_id, skipped), why) in enumerate(zip(clips, reasons, strict=True)):
+    for position, ((clip_id, skipped), why) in enumerate(zip(clips, reasons, strict=True), start=1):
         row = found[clip_id]
         heard_since = row.heard_at is not None and row.heard_at >= started_at
         rejected_since = row.rejected and not wants_rejected

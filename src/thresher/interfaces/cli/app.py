@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
-from typer._click.exceptions import NoSuchOption
 
 from thresher.errors import UsageError
 from thresher.interfaces.cli.registry import MODULES
@@ -116,11 +115,16 @@ class _Commands(Group):
             raise Interrupted from error
         except BrokenPipeError as error:
             raise ReaderLeftError from error
-        except NoSuchOption as error:
-            error.message += self._remedy(error)
+        except Exception as error:
+            self._complete(error)
             raise
 
-    def _remedy(self, error: NoSuchOption) -> str:
+    def _complete(self, error: Any) -> None:
+        """Add to the message about an unknown option what to do. The class of the error has no public name."""
+        if all(hasattr(error, name) for name in ("option_name", "possibilities", "message", "ctx")):
+            error.message += self._remedy(error)
+
+    def _remedy(self, error: Any) -> str:
         """Say where an option of all commands belongs, and how a command takes a value that begins with a dash."""
         command = error.ctx.command_path if error.ctx is not None else "thresher"
         for parameter in self.params:

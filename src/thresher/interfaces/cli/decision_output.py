@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 DECISION_COLUMNS = (
     Column("decision", lambda row: row.id, is_number=True),
-    Column("when", lambda row: local_time(row.made_at)),
+    Column("when", lambda row: local_time(row.made_at), rank=2),
     Column("by", lambda row: row.who),  # empty, and not shown, if all are your own
     Column("what", lambda row: row.summary, keep=Keep.LINES),
-    Column("changed", lambda row: len(row.changes), is_number=True),
+    Column("changed", lambda row: len(row.changes), is_number=True, rank=1),
     Column("", lambda row: f"undone by {row.undone_by}" if row.undone_by else ""),
 )
 

@@ -71,9 +71,9 @@ class Session:
 
     def run(self) -> SessionOutcome:
         """Play until the queue ends or q is pressed. Raises ThresherError if the player fails."""
-        position: int | None = self._next_position(-1)
+        position: int | None = self._next_position(0)
         while position is not None and not self._outcome.has_quit:
-            here, row = position, self._rows[position]
+            here, row = position, self._rows[position - 1]
             try:
                 with clip_audio(self._catalog, row.id) as audio:
                     position = self._play(row, audio)
@@ -85,9 +85,7 @@ class Session:
 
     def _next_position(self, position: int) -> int | None:
         """The position of the next clip that is not done."""
-        return next(
-            (row.position for row in self._rows[position + 1 :] if row.position not in self._done), None
-        )
+        return next((row.position for row in self._rows[position:] if row.position not in self._done), None)
 
     def _play(self, row: ListenRow, audio: ClipAudio) -> int | None:
         """Play one clip until it ends or a key moves on; return the position to go to."""
@@ -156,9 +154,9 @@ class Session:
         return self._next_position(position)
 
     def _previous_position(self, position: int) -> int:
-        if position == 0:
+        if position == 1:
             say("  this is the first clip")
-        return max(0, position - 1)
+        return max(1, position - 1)
 
     def _undo(self, position: int) -> int:
         if not self._outcome.made:
@@ -199,7 +197,7 @@ def announcement(row: ListenRow, rows: tuple[ListenRow, ...], done: set[int]) ->
     ]
     distance = "" if row.distance is None else f" (distance {row.distance:.2f})"
     parts = [
-        f"{row.position + 1} of {counted(len(rows), 'clip')}",
+        f"{row.position} of {counted(len(rows), 'clip')}",
         f"{length_text(left)} left",
         checkpoint_text(row) or "no checkpoint",
         f"clip {row.id}",

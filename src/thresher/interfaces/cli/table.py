@@ -19,7 +19,7 @@ GAP = 3
 """The number of blanks between columns in rich's tables: padding on both sides and the divider."""
 
 NARROWEST = 12
-"""Shortened cells keep at least this many characters."""
+"""Shortened cells keep at least this many characters, unless their column says otherwise."""
 
 UNBOUNDED = 2_000
 """The width without a terminal, so that nothing is shortened for a program."""
@@ -46,7 +46,7 @@ class Column:
     """One column: its title, its value for a row, and how it adapts to a narrow terminal.
 
     Columns of rank 0 are never left out; of the others, the highest rank is left out first. If the columns of rank
-    0 alone are wider than the terminal, the table is, too.
+    0 alone are wider than the terminal, the table is, too. A text of at most `least` characters stays on one line.
     """
 
     title: str
@@ -54,6 +54,7 @@ class Column:
     is_number: bool = False
     keep: Keep = Keep.ALL
     rank: int = 0
+    least: int = NARROWEST
 
 
 def print_table(
@@ -133,6 +134,7 @@ def write_with_rich(shown: Sequence[Shown], width: int) -> None:
             Text(column.title),
             justify=justify,
             no_wrap=not column.wraps,
+            overflow="fold",  # a word wider than the column goes on in the next line
             min_width=column.width,
             max_width=column.width,
         )
@@ -185,7 +187,7 @@ def fitted(columns: Sequence[tuple[Column, int]], width: int) -> tuple[dict[str,
 
 
 def _least(column: Column, natural: int) -> int:
-    return natural if column.keep is Keep.ALL else min(natural, max(NARROWEST, len(column.title)))
+    return natural if column.keep is Keep.ALL else min(natural, max(column.least, len(column.title)))
 
 
 def _shares(wanted: dict[str, int], room: int) -> Iterator[tuple[str, int]]:

@@ -349,6 +349,12 @@ def test_sigterm_stops_the_player_without_a_terminal(home: Home, command: list[s
     assert is_gone(int(pid.read_text()))
 
 
+def test_positions_count_from_1_in_the_table_and_in_json(home: Home) -> None:
+    table = home.ask("listen", "--list").stdout.splitlines()[2:]
+    assert [row["position"] for row in home.queue()] == [int(line.split()[0]) for line in table]
+    assert [int(line.split()[0]) for line in table] == [1, 2, 3, 4, 5, 6]
+
+
 def test_listing_another_query_keeps_the_current_queue(home: Home) -> None:
     """A queue that is only listed does not replace one that is not heard yet."""
     kept = home.queue()

@@ -78,7 +78,7 @@ def _not_ok(row: CheckpointRow) -> str:
 
 _COLUMNS = (
     # Run, epoch and step name the checkpoint, so they are always shown in full.
-    Column("run", lambda row: row.run),
+    Column("run", lambda row: row.run, keep=Keep.LINES, least=40),
     Column("epoch", lambda row: row.epoch, is_number=True),
     Column("step", lambda row: row.step, is_number=True),
     Column("clips", lambda row: row.clips, is_number=True, rank=4),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from thresher.curation.listening.queue import Queue
 
 LISTEN_COLUMNS = (
-    Column("", lambda row: row.position + 1, is_number=True),
+    Column("", lambda row: row.position, is_number=True),
     Column("id", lambda row: row.id, is_number=True),
     Column("checkpoint", checkpoint_text, keep=Keep.BOTH_ENDS),
     Column("length", lambda row: clock(row.seconds), is_number=True),

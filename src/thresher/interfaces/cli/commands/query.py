@@ -16,7 +16,7 @@ query_app = typer.Typer(cls=Group, no_args_is_help=True, help="Save, list, show 
 Name = Annotated[str, typer.Argument(help="The saved query's name.")]
 
 COLUMNS = (
-    Column("name", lambda row: row.name, keep=Keep.START),
+    Column("name", lambda row: row.name, keep=Keep.LINES),
     Column("clips", lambda row: row.clips, is_number=True),
     Column("query", lambda row: row.query, keep=Keep.START),
     Column("used by", lambda row: row.used_by, keep=Keep.START, rank=1),

@@ -87,7 +87,7 @@ def diff(
         Column("change", lambda row: row.change),
         Column("clip", lambda row: row.clip, is_number=True),
         Column("length", lambda row: clock(row.seconds), is_number=True, rank=1),
-        Column("why", lambda row: row.why),
+        Column("why", lambda row: row.why, keep=Keep.LINES),
         Column("file", lambda row: row.path, keep=Keep.END),
     )
     if rows or chosen is not Format.TABLE:

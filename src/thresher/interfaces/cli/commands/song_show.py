@@ -39,9 +39,9 @@ def list_songs(form: Form = Format.TABLE, json: Json = False) -> None:
     with open_catalog() as catalog:
         rows = songs(catalog)
     columns = (
-        Column("song", lambda row: row.name),
+        Column("song", lambda row: row.name, keep=Keep.LINES),
         Column("clips", lambda row: row.clips, is_number=True),
-        Column("renderings", lambda row: row.renderings, is_number=True),
+        Column("renderings", lambda row: row.renderings, is_number=True, rank=1),
         Column("settings", lambda row: row.problem or settings_text(row.settings), keep=Keep.LINES),
     )
     emit(rows, columns, form_of(form, json))
