@@ -68,7 +68,7 @@ class Sandbox(Target):
         )
         assert done.returncode in CODES, shown
         assert not any(word in done.stderr for word in _FORBIDDEN), shown
-        is_own_mistake = "No such option" in done.stderr and "--" in arguments
+        is_own_mistake = "no such option" in done.stderr and "--" in arguments
         assert not is_own_mistake, f"the fuzzer calls it in a wrong way: {shown}"
         assert not _CONTROLS.search(done.stderr), f"control characters: {shown}"
         assert done.returncode not in (1, 2, 3, 4) or done.stderr.strip(), f"no word about it: {shown}"

@@ -52,6 +52,12 @@ def test_an_unfinished_text_is_refused_where_it_begins(text: str, position: int,
     assert f"character {position + 1}" in str(caught.value)
 
 
+def test_an_argument_of_blanks_is_an_empty_term_and_not_the_query_of_all_clips() -> None:
+    assert normalise([" \t "]) == [""]
+    assert normalise(["a b"]) == "a b"
+    assert normalise([]) == []
+
+
 def test_in_an_argument_a_blank_is_an_ordinary_character() -> None:
     (word,) = words_of(["tag:a b"])
     assert (word.text, word.shape) == ("tag:a b", "tag:a\0b")

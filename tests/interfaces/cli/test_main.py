@@ -49,6 +49,7 @@ def test_a_known_failure_is_reported_once(home: Path) -> None:
         (["ingest", "nowhere"], 4, "nowhere"),
         (["rate", "3", "9"], 2, "1 to 5"),
         (["rate", "3", "good"], 2, "1 to 5"),
+        (["rate", " ", "3"], 2, "the term is empty"),
         (["rate", "epoch:999", "3"], 4, "no clip matches"),
         (["tag", "3"], 2, "--add"),
         (["modify", "3", "id=4"], 2, "id"),
@@ -326,7 +327,7 @@ def test_without_a_command_all_commands_are_loaded(
 def test_help_lists_all_commands(tmp_path: Path) -> None:
     done = run_process("--help", cwd=tmp_path)
     assert all(command in done.stdout for command in MODULES)
-    assert "No such command 'nonsense'" in run_command("nonsense", cwd=tmp_path).stderr
+    assert "no such command 'nonsense'" in run_command("nonsense", cwd=tmp_path).stderr
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_an_option_in_seconds_takes_times_as_listings_write_them(
     assert run_command("init", cwd=tmp_path).returncode == 0
     seconds, minutes = (run_command(*words, option, text, cwd=tmp_path) for text in ("61.5", "1:01.5"))
     assert minutes == seconds
-    assert "Invalid value" not in seconds.stderr
+    assert "invalid value" not in seconds.stderr
     said = run_command(*words, option, "1:75", cwd=tmp_path)
     assert said.returncode == 2
     assert '"1:75" is not a time' in said.stderr

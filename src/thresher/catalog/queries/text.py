@@ -97,9 +97,12 @@ def error_at(position: int, message: str) -> QueryError:
 
 
 def normalise(arguments: Terms) -> Terms:
-    """Return the arguments of a command as a query. A single argument with blanks is query text."""
+    """Return the arguments of a command as a query. A single argument with blanks is query text.
+
+    If it has only blanks, it is an empty term, as without any: `"$RUN $TAG"` of unset variables names no clip.
+    """
     if not isinstance(arguments, str) and len(arguments) == 1 and any(b in arguments[0] for b in BLANKS):
-        return arguments[0]
+        return arguments[0] if arguments[0].strip(BLANKS) else [""]
     return arguments
 
 

@@ -18,6 +18,7 @@ import typer.core
 
 from thresher.errors import UsageError
 from thresher.interfaces.cli.registry import MODULES
+from thresher.interfaces.cli.usage_errors import usage_sentence
 
 if TYPE_CHECKING:
     from thresher.catalog.catalog import Catalog
@@ -101,7 +102,7 @@ def _without_markup(text: str) -> str:
 class _Commands(Group):
     """The group of all commands.
 
-    It replaces two exceptions with our own, because Typer would end the program silently on them.
+    It replaces exceptions with our own: Typer would end the program silently on some, and draw a box around others.
     """
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -116,28 +117,22 @@ class _Commands(Group):
         except BrokenPipeError as error:
             raise ReaderLeftError from error
         except Exception as error:
-            self._complete(error)
+            self._refuse(error)
             raise
 
-    def _complete(self, error: Any) -> None:
-        """Add to the message about an unknown option what to do. The class of the error has no public name."""
-        if all(hasattr(error, name) for name in ("option_name", "possibilities", "message", "ctx")):
-            error.message += self._remedy(error)
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the options before the command."""
+        try:
+            return super().make_context(*args, **options)
+        except Exception as error:
+            self._refuse(error)
+            raise
 
-    def _remedy(self, error: Any) -> str:
-        """Say where an option of all commands belongs, and how a command takes a value that begins with a dash."""
-        command = error.ctx.command_path if error.ctx is not None else "thresher"
-        for parameter in self.params:
-            if error.option_name in parameter.opts:
-                value = f" {parameter.metavar}" if parameter.metavar else ""
-                rest = command.partition(" ")[2]
-                return f"; it belongs before the command: thresher {error.option_name}{value} {rest}"
-        takes_values = error.ctx is not None and any(
-            parameter.param_type_name == "argument" for parameter in error.ctx.command.params
-        )
-        if takes_values and not error.option_name.startswith("--"):
-            return f"; write -- before values that begin with a dash: {command} -- …"
-        return ""
+    def _refuse(self, error: Exception) -> None:
+        """Raise our own error in place of one of the parser."""
+        sentence = usage_sentence(error, self.params)
+        if sentence is not None:
+            raise UsageError(sentence) from error
 
 
 app = typer.Typer(

@@ -52,7 +52,7 @@ MEASURED_COLUMNS = (
 @app.command("list", rich_help_panel=FIND)
 def list_clips(
     query: OptionalQuery = None,
-    limit: Annotated[int | None, typer.Option(min=0, help="Show at most this many clips.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Show at most this many clips.")] = None,
     columns: Annotated[
         str | None,
         typer.Option(help="Show these fields, such as id,run,seed,noise,path (see `thresher fields`)."),
@@ -92,8 +92,8 @@ def list_clips(
         rows, more = found.rows, 0
         if chosen is Format.TABLE and shown is not None and len(rows) == shown:
             more = listing.count_clips(catalog, terms) - len(rows)
-        hidden = listing.count_clips(catalog, terms, defaults=False) if not rows and limit != 0 else 0
-        why = listing.why_empty(catalog, terms) if not rows and limit != 0 and not hidden else ""
+        hidden = listing.count_clips(catalog, terms, defaults=False) if not rows else 0
+        why = listing.why_empty(catalog, terms) if not rows and not hidden else ""
         measured = listing.list_measures(catalog, [row.id for row in rows]) if measures else {}
     cut: dict[str, Any] = {
         "more": more,

@@ -1,0 +1,50 @@
+"""Errors of the command line's parser, in one sentence like all other errors.
+
+Typer's classes for them have no public names, so they are known by their public attributes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+_PLAINLY = (
+    (re.compile(r"\.? Did you mean "), "; did you mean "),
+    (re.compile(r" \(Possible options: (.*)\)"), r"; did you mean \1?"),
+    (re.compile(r"is not a valid int(?:eger)?(?: range)?"), "is not a whole number"),
+    (re.compile(r"is not a valid float(?: range)?"), "is not a number"),
+)
+"""Words of the parser, and what to say instead."""
+
+
+def usage_sentence(error: Any, shared: Sequence[Any]) -> str | None:
+    """Return what is wrong with a command line and what to do; None for anything but an error of the parser.
+
+    `shared` are the options of all commands. A command without arguments prints its help, which is no error either.
+    """
+    if not hasattr(error, "format_message") or type(error).__name__ == "NoArgsIsHelpError":
+        return None
+    message = error.format_message().rstrip(".")
+    for pattern, plainly in _PLAINLY:
+        message = pattern.sub(plainly, message)
+    message = message[:1].lower() + message[1:]
+    context = getattr(error, "ctx", None)
+    if context is None:  # of a command that the parser does not name
+        return f"{message} (see --help of the command)"
+    command = context.command_path
+    remedy = _remedy(error.option_name, context, shared) if hasattr(error, "possibilities") else ""
+    return f"{message}{remedy or f' (see `{command} --help`)'}"
+
+
+def _remedy(option: str, context: Any, shared: Sequence[Any]) -> str:
+    """Say where an option of all commands belongs, and how a command takes a value that begins with a dash."""
+    command = context.command_path
+    for parameter in shared:
+        if option in parameter.opts:
+            value = f" {parameter.metavar}" if parameter.metavar else ""
+            return f"; it belongs before the command: thresher {option}{value} {command.partition(' ')[2]}"
+    takes_values = any(parameter.param_type_name == "argument" for parameter in context.command.params)
+    if takes_values and not option.startswith("--"):
+        return f"; write -- before values that begin with a dash: {command} -- …"
+    return ""
