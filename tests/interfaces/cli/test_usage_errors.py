@@ -13,7 +13,10 @@ from thresher.interfaces.cli.usage_errors import usage_sentence
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["listt"], "no such command 'listt'; did you mean 'list', 'listen'? (see `thresher --help`)"),
+        (
+            ["listt"],
+            "no such command 'listt'; did you mean 'list', 'listen', 'stats'? (see `thresher --help`)",
+        ),
         (["nonsense"], "no such command 'nonsense' (see `thresher --help`)"),
         (["song", "foo"], "no such command 'foo' (see `thresher song --help`)"),
         (["--foo", "list"], "no such option: --foo (see `thresher --help`)"),
