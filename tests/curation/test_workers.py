@@ -70,6 +70,20 @@ def test_a_task_that_began_early_is_not_run_again(tmp_path: Path) -> None:
     assert (tmp_path / "runs").read_text() == "x"
 
 
+def test_tasks_that_cannot_begin_early_begin_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when Ctrl-C ends the server of worker processes. An exception in the thread would fail the test."""
+
+    def fails(*_given: Any) -> Any:
+        raise EOFError("unexpected EOF")
+
+    with Workers("processes:1") as workers:
+        with monkeypatch.context() as patch:
+            patch.setattr(workers, "_submit", fails)
+            workers.begin(eval, [square(2)])
+            workers._finish_beginning()
+        assert list(workers.map(eval, [("a", square(2))])) == [("a", 4)]
+
+
 @pytest.mark.parametrize("word", ["serial", "threads:1"])
 def test_only_processes_begin_early(tmp_path: Path, word: str) -> None:
     with Workers(word) as workers:

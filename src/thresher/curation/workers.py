@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -146,8 +146,10 @@ class Workers:
             return
 
         def submit() -> None:
-            for argument in arguments:
-                self._begun[argument] = self._submit(task, argument)
+            # `map` submits again what fails here, as when Ctrl-C ends the server that starts the workers
+            with suppress(BrokenExecutor, OSError, EOFError):
+                for argument in arguments:
+                    self._begun[argument] = self._submit(task, argument)
 
         self._beginning = threading.Thread(target=submit, name="begin")
         self._beginning.start()
