@@ -33,6 +33,7 @@ def test_orderings_as_text(text: str, ordering: Ordering) -> None:
     ("text", "hint"),
     [
         ("pair", 'did you mean "pairs"'),
+        ("chainn", 'did you mean "chain"'),
         ("Pairs", 'did you mean "pairs"'),
         ("shufle:3", 'did you mean "shuffle:7"'),
         ("shuffle", 'did you mean "shuffle:7"'),

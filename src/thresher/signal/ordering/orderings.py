@@ -63,7 +63,9 @@ def parse_ordering(text: str) -> Ordering:
 def _hint(text: str) -> str:
     """A suggestion of what the user meant; empty if nothing is close."""
     word = text.partition(":")[0].rstrip("+-").strip()
-    examples = {"pairs": "pairs", "manual": "manual", "chain": "chain:12..40", "shuffle": "shuffle:7"}
+    examples = {"pairs": "pairs", "manual": "manual", "chain": "chain", "shuffle": "shuffle:7"}
+    if ":" in text:
+        examples["chain"] = "chain:12..40"
     nearest = difflib.get_close_matches(word.lower(), examples, n=1)
     if nearest:
         return f'; did you mean "{examples[nearest[0]]}"?'
