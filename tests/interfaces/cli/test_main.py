@@ -361,6 +361,29 @@ def test_a_closed_pipe_ends_a_help_text_without_error(home: Path, words: list[st
     assert process.wait() == 0
 
 
+@pytest.mark.parametrize(
+    ("closing", "line", "code", "said"),
+    [
+        ("<&-", "forget clips", 2, "(no terminal to ask at; use --yes to confirm)"),
+        ("2>&-", "list", 0, ""),
+        (">&-", "list", 0, ""),
+        ("<&- >&- 2>&-", "ingest clips --dry-run", 0, ""),
+    ],
+)
+def test_closed_streams_change_nothing_but_what_is_read_and_said(
+    home: Path, closing: str, line: str, code: int, said: str
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closing}', "sh", *COMMAND, *line.split()],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "unexpected" in done.stderr) == (code, False), done.stderr
+    assert said in done.stderr
+
+
 @pytest.mark.parametrize("repeated", [1, 400])
 def test_a_closed_pipe_ends_a_command_without_error(home: Path, repeated: int) -> None:
     """Whether the output fits into what Python and the system keep of it, or not."""

@@ -17,6 +17,12 @@ from thresher.interfaces.cli.usage_errors import usage_sentence
             ["listt"],
             "no such command 'listt'; did you mean 'list', 'listen', 'stats'? (see `thresher --help`)",
         ),
+        (["render", "x"], "no such command 'render'; did you mean 'song render'? (see `thresher --help`)"),
+        (["save"], "'save'; did you mean 'query save' or 'song save'? (see `thresher --help`)"),
+        (
+            ["ingest", "-"],
+            "- does not stand for standard input or output here; give a file (./- is one of that name)",
+        ),
         (["nonsense"], "no such command 'nonsense' (see `thresher --help`)"),
         (["song", "foo"], "no such command 'foo' (see `thresher song --help`)"),
         (["--foo", "list"], "no such option: --foo (see `thresher --help`)"),

@@ -289,7 +289,8 @@ def _validated(file: Path) -> Manifest:
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no manifest {file}; {_WRITER} writes one") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise ThresherError(f"{file} can't be read as JSON: {error}; {_WRITER} writes a manifest") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ThresherError(f"{file} can't be read as JSON: {why}; {_WRITER} writes a manifest") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ThresherError(f"{file} is not the manifest of a song; {_WRITER} writes one")
     if content.get("version") != VERSION:

@@ -75,9 +75,10 @@ class Group(typer.core.TyperGroup):
 
 
 def _refuse_empty_paths(parameter: Any) -> None:
-    """Let a parameter that takes paths refuse an empty one, such as an unset variable of the shell.
+    """Let a parameter that takes paths refuse an empty one, such as an unset variable of the shell, and a dash.
 
-    It would name the current folder: `thresher ingest "$RUNS"` would ingest all that is in it.
+    An empty one would name the current folder: `thresher ingest "$RUNS"` would ingest all that is in it. Other
+    programs take a dash for standard input or output; here it would name a file.
     """
     if parameter.type.name not in ("path", "file") or "convert" in vars(parameter.type):
         return
@@ -88,6 +89,10 @@ def _refuse_empty_paths(parameter: Any) -> None:
             name = param.opts[0] if param.param_type_name == "option" else param.make_metavar(ctx)
             raise UsageError(
                 f"the path given for {name} is empty; give a file or folder (. is the current folder)"
+            )
+        if value == "-":
+            raise UsageError(
+                "- does not stand for standard input or output here; give a file (./- is one of that name)"
             )
         return convert(value, param, ctx)
 

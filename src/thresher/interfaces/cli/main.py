@@ -22,6 +22,7 @@ def run(arguments: Sequence[str]) -> int:
     0 done, 1 failed, 2 wrong usage, 3 catalog or settings need action, 4 not found, 5 done in part,
     128 + the signal's number if it was interrupted (130 by Ctrl-C).
     """
+    _open_closed_streams()
     # joblib counts the cores even for work on one thread, and warns where it can't, as in some containers.
     os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
     import_module("thresher.curation.executors.one_thread")
@@ -29,6 +30,16 @@ def run(arguments: Sequence[str]) -> int:
     with nullcontext() if is_debugging else without_library_output():
         escape_what_cannot_be_written()
         return _run_to_end(arguments)
+
+
+def _open_closed_streams() -> None:
+    """Open the null device for each standard stream that the caller has closed, as in `thresher … <&-`.
+
+    Otherwise Python has no object for the stream, and a file that is opened next gets its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  open until the end
 
 
 def _run_to_end(arguments: Sequence[str]) -> int:

@@ -30,11 +30,24 @@ def usage_sentence(error: Any, shared: Sequence[Any]) -> str | None:
         message = pattern.sub(plainly, message)
     message = message[:1].lower() + message[1:]
     context = getattr(error, "ctx", None)
+    if wanted := re.fullmatch(r"no such command '(.*?)'.*", message):
+        message = (
+            f"no such command '{wanted[1]}'{_in_groups(wanted[1], context) or message[wanted.end(1) + 1 :]}"
+        )
     if context is None:  # of a command that the parser does not name
         return f"{message} (see --help of the command)"
     command = context.command_path
     remedy = _remedy(error.option_name, context, shared) if hasattr(error, "possibilities") else ""
     return f"{message}{remedy or f' (see `{command} --help`)'}"
+
+
+def _in_groups(name: str, context: Any) -> str:
+    """Name the command of that name in a group, such as `song render`; empty if no group has one."""
+    groups = [
+        group for group, each in context.command.commands.items() if name in getattr(each, "commands", ())
+    ]
+    named = [f"'{group} {name}'" for group in groups]
+    return f"; did you mean {' or '.join(named)}?" if named else ""
 
 
 def _remedy(option: str, context: Any, shared: Sequence[Any]) -> str:
