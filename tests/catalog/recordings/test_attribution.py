@@ -143,3 +143,19 @@ def test_flags_that_change_nothing_write_nothing_and_add_no_batch(
     assert [row.id for row in list_clips(catalog, "mood:glad")] == [1]
     assert ingest(catalog, [clips], replace(flags, epoch=6)).batch == 2
     assert {row.epoch for row in list_clips(catalog)} == {6}
+
+
+def test_what_is_stored_about_locations_is_that_of_each(
+    catalog: Catalog, tmp_path: Path, write_clip: Any
+) -> None:
+    for number, epoch in enumerate((3, 4), start=1):
+        write_clip(tmp_path / f"clips/night_epoch_{epoch}_0.wav", number)
+    options = IngestOptions(executor="serial", attributes={"mood": "dark"})
+    ingest(catalog, [tmp_path / "clips/night_epoch_3_0.wav"], options)
+    ingest(catalog, [tmp_path / "clips/night_epoch_4_0.wav"], IngestOptions(executor="serial"))
+    with catalog.reading() as connection:
+        found = attribution.read_provenance(connection, [1, 2, 99])
+    assert {number: (each.run, each.epoch, dict(each.attributes)) for number, each in found.items()} == {
+        1: ("night", 3, {"index": "0", "mood": "dark"}),
+        2: ("night", 4, {"index": "0"}),
+    }

@@ -92,3 +92,9 @@ def test_how_a_recording_is_split(tmp_path: Path, split: dict[str, float]) -> No
     (found,) = read(tmp_path, {"type": "recording", "sha256": "a", "split": split}).recording
     ((name, value),) = split.items()
     assert getattr(found.split_settings, name) == value
+
+
+def test_what_a_clip_does_not_say_is_not_decided(tmp_path: Path) -> None:
+    ((clip,),) = [each.clips for each in read(tmp_path, recording()).recording]
+    assert not (clip.removed or clip.rejected or clip.trusted or clip.tags)
+    assert (clip.rating, clip.note, clip.heard_at, clip.name) == (None, None, None, None)

@@ -90,6 +90,14 @@ def test_a_chain_starts_and_ends_with_the_given_clips(catalog: Catalog, tmp_path
             save_song(catalog, "S", None, {"ordering": ordering})
 
 
+def test_a_clip_that_is_given_for_both_ends_of_a_chain_is_at_one_of_them(catalog: Catalog) -> None:
+    save_song(catalog, "S", ["epoch:10.."], {"ordering": "chain:..2", "metric": "likeness"})
+    edit_song(catalog, "S", SongEdit(first="2"))
+    plan = tracklist(catalog, "S")
+    assert sorted(track.clip for track in plan.tracks) == [1, 2, 3, 4, 5, 6, 7]
+    assert 2 in (plan.tracks[0].clip, plan.tracks[-1].clip)
+
+
 def test_a_field_ordering_sorts_and_a_shuffle_depends_on_its_seed(catalog: Catalog) -> None:
     save_song(catalog, "S", ["epoch:10.."], {"ordering": "epoch+"})
     assert clips_of(catalog, "S") == [1, 2, 3, 4, 5, 6, 7]
