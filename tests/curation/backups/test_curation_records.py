@@ -96,5 +96,5 @@ def test_how_a_recording_is_split(tmp_path: Path, split: dict[str, float]) -> No
 
 def test_what_a_clip_does_not_say_is_not_decided(tmp_path: Path) -> None:
     ((clip,),) = [each.clips for each in read(tmp_path, recording()).recording]
-    assert not (clip.removed or clip.rejected or clip.trusted or clip.tags)
+    assert (clip.removed, clip.rejected, clip.trusted, clip.tags) == (False, False, False, ())
     assert (clip.rating, clip.note, clip.heard_at, clip.name) == (None, None, None, None)

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
@@ -121,31 +121,6 @@ def context_of(catalog: Catalog, connection: Connection, lookups: Lookups | None
         )
         return {nfc(row.name): SavedQuery(row.query) for row in rows}
 
-    def near(clip_id: int, metric_name: str) -> Sequence[tuple[int, float]]:
-        from thresher.catalog.scores import (  # loads numpy, which other queries do not need
-            features,
-            score_reads,
-            scores,
-        )
-
-        by = find_metric(metric_name)
-        checksums = features.checksums(connection, [clip_id], by.keeps)
-        if not checksums:
-            exists = connection.scalar(select(clip.c.id).where(clip.c.id == clip_id)) is not None
-            raise UnfitError(
-                f"clip {clip_id} has no {by.keeps}; `thresher show {clip_id}` shows its status"
-                if exists
-                else f"clip {clip_id} does not exist; `thresher list` shows all clips"
-            )
-        state = scores.read_state(connection, scores.metric_id(connection, by.name, by.version))
-        source = (checksums, state, score_reads.comparable(connection, by, clip_id).tolist())
-        known = lookups.near.get((clip_id, metric_name))
-        if known is None or known.source != source:
-            (kept,) = features.read(connection, [clip_id], by.keeps)
-            known = NearClips(score_reads.read_comparable(connection, by, clip_id).nearest_to(kept), source)
-            lookups.near[clip_id, metric_name] = known
-        return known.found
-
     return Context(
         attribute_keys,
         songs,
@@ -153,9 +128,39 @@ def context_of(catalog: Catalog, connection: Connection, lookups: Lookups | None
         lookups.folders,
         Texts(connection, lookups.searches),
         time.time(),
-        near,
+        partial(_near, connection, lookups),
         queries,
     )
+
+
+def _near(
+    connection: Connection, lookups: Lookups, clip_id: int, metric_name: str
+) -> Sequence[tuple[int, float]]:
+    """Return the other clips with their scores against one clip, the highest first; `lookups` remember them."""
+    from thresher.catalog.scores import (  # loads numpy, which other queries do not need
+        features,
+        score_reads,
+        scores,
+    )
+
+    by = find_metric(metric_name)
+    checksums = features.checksums(connection, [clip_id], by.keeps)
+    if not checksums:
+        exists = connection.scalar(select(clip.c.id).where(clip.c.id == clip_id)) is not None
+        raise UnfitError(
+            f"clip {clip_id} has no {by.keeps}; `thresher show {clip_id}` shows its status"
+            if exists
+            else f"clip {clip_id} does not exist; `thresher list` shows all clips"
+        )
+    state = scores.read_state(connection, scores.metric_id(connection, by.name, by.version))
+    ids = score_reads.comparable(connection, by, clip_id)
+    source = (checksums, state, ids.tolist())
+    known = lookups.near.get((clip_id, metric_name))
+    if known is None or known.source != source:
+        (kept,) = features.read(connection, [clip_id], by.keeps)
+        known = NearClips(score_reads.read_comparable(connection, by, ids=ids).nearest_to(kept), source)
+        lookups.near[clip_id, metric_name] = known
+    return known.found
 
 
 def with_defaults(

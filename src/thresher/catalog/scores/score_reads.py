@@ -118,9 +118,11 @@ class Comparable:
         return nearest_first(self.ids, self.by.scores(self.by.pack([one]), self.features)[0])
 
 
-def read_comparable(connection: Connection, by: Metric[Any], of_clip: int | None = None) -> Comparable:
-    """Read the features of the clips that `comparable` returns."""
-    ids = comparable(connection, by, of_clip)
+def read_comparable(
+    connection: Connection, by: Metric[Any], of_clip: int | None = None, ids: NDArray[np.int64] | None = None
+) -> Comparable:
+    """Read the features of the clips that `comparable` returns, or has returned: `ids`."""
+    ids = comparable(connection, by, of_clip) if ids is None else ids
     return Comparable(by, ids, by.pack(features.read(connection, ids.tolist(), by.keeps)))
 
 
