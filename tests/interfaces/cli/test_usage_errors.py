@@ -32,6 +32,7 @@ from thresher.interfaces.cli.usage_errors import usage_sentence
         ),
         (["song", "save", "--qqq"], "no such option: --qqq (see `thresher song save --help`)"),
         (["show"], "missing argument 'clip' (see `thresher show --help`)"),
+        (["checkpoint", "e 20", "keep"], "(keep); did you mean --keep? (see `thresher checkpoint --help`)"),
         (["show", "3", "4"], "got unexpected extra argument(s) (4) (see `thresher show --help`)"),
         (["tag", "3", "--add"], "option '--add' requires an argument (see --help of the command)"),
         (

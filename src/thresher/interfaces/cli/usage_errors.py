@@ -37,6 +37,8 @@ def usage_sentence(error: Any, shared: Sequence[Any]) -> str | None:
     if context is None:  # of a command that the parser does not name
         return f"{message} (see --help of the command)"
     command = context.command_path
+    if extra := re.fullmatch(r"got unexpected extra argument\(s\) \((.*)\)", message):
+        message += _as_options(extra[1].split(), context)
     remedy = _remedy(error.option_name, context, shared) if hasattr(error, "possibilities") else ""
     return f"{message}{remedy or f' (see `{command} --help`)'}"
 
@@ -48,6 +50,13 @@ def _in_groups(name: str, context: Any) -> str:
     ]
     named = [f"'{group} {name}'" for group in groups]
     return f"; did you mean {' or '.join(named)}?" if named else ""
+
+
+def _as_options(words: Sequence[str], context: Any) -> str:
+    """Name the options that words without dashes may mean, as in `checkpoint "night 20" keep`; empty if none."""
+    known = {option for parameter in context.command.params for option in parameter.opts}
+    meant = [f"--{word}" for word in words if f"--{word}" in known]
+    return f"; did you mean {' '.join(meant)}?" if meant else ""
 
 
 def _remedy(option: str, context: Any, shared: Sequence[Any]) -> str:
