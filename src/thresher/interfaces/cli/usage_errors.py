@@ -48,7 +48,7 @@ def _in_groups(name: str, context: Any) -> str:
     groups = [
         group for group, each in context.command.commands.items() if name in getattr(each, "commands", ())
     ]
-    named = [f"'{group} {name}'" for group in groups]
+    named = [f"'{group} {name}'" for group in sorted(groups)]  # they are in the order of their imports
     return f"; did you mean {' or '.join(named)}?" if named else ""
 
 
