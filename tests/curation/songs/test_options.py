@@ -37,7 +37,7 @@ def test_options_are_named_like_the_flags() -> None:
         for each in fields(SongOptions)
     }
     # a salvage is a verb of its own, with the options of the song
-    assert flags - names == {"--json", "--help", "--salvage", "--least"} & flags
+    assert flags - names == {"--dry-run", "--json", "--help", "--salvage", "--least"} & flags
     assert names <= flags
 
 
