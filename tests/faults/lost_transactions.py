@@ -28,13 +28,13 @@ class _Losing(threading.local):
 
 @contextmanager
 def every_write_loses_once() -> Iterator[Callable[[], int]]:
-    """Make each `Catalog.write` and `rehearse` run twice: the first transaction loses as it ends.
+    """Make each `Catalog.write`, dry run or not, run twice: the first transaction loses as it ends.
 
     Yields a function that returns how many transactions have lost.
     """
     losing = _Losing()
     lost: list[None] = []
-    transact: Any = Catalog._transact
+    write: Any = Catalog.write
 
     def losing_first(self: Catalog, function: Callable[[Connection], Any], **keywords: Any) -> Any:
         tries: list[None] = []
@@ -44,7 +44,7 @@ def every_write_loses_once() -> Iterator[Callable[[], int]]:
             tries.append(None)
             return function(connection)
 
-        return transact(self, attempt, **keywords)
+        return write(self, attempt, **keywords)
 
     def end(connection: Connection) -> None:
         if losing.connection is connection:
@@ -53,7 +53,7 @@ def every_write_loses_once() -> Iterator[Callable[[], int]]:
             raise Lost
 
     with (
-        mock.patch.object(Catalog, "_transact", losing_first),
+        mock.patch.object(Catalog, "write", losing_first),
         mock.patch.object(retries, "FIRST_PAUSE", 0.0),
     ):
         for name in ("commit", "rollback"):

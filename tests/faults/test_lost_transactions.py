@@ -134,7 +134,7 @@ def test_a_transaction_that_lost_left_nothing(catalog: Catalog) -> None:
     calls: list[object] = []
     with every_write_loses_once() as lost:
         catalog.write(calls.append)
-        catalog.rehearse(calls.append)
+        catalog.write(calls.append, dry_run=True)
         assert lost() == 2
     assert len(calls) == 4
     assert Lost.sqlstate == "40001"

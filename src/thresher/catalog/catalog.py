@@ -182,18 +182,19 @@ class Catalog:
         """Open a transaction that sees the catalog as it is at this moment."""
         return database.reading(self._engine)
 
-    def write(self, function: Callable[[Connection], T]) -> T:
+    def write(self, function: Callable[[Connection], T], *, dry_run: bool = False) -> T:
         """Return what `function` returns, called in a transaction that commits when it returns.
 
-        The transaction behaves as if no other one ran at the same time; on any error it is rolled back. If another
-        program's transaction gets in its way, `function` is called again in a new one, so it changes no object that
-        exists before the call: it builds its results inside and returns them.
+        The transaction behaves as if no other one ran at the same time; on any error it is rolled back, and in a
+        dry run always. If another program's transaction gets in its way, `function` is called again in a new one,
+        so it changes no object that exists before the call: it builds its results inside and returns them.
         """
-        return self._transact(function, rollback=False)
 
-    def rehearse(self, function: Callable[[Connection], T]) -> T:
-        """Return what `function` returns, called as by `write` in a transaction that is rolled back: a dry run."""
-        return self._transact(function, rollback=True)
+        def attempt(*, alone: bool) -> T:
+            with database.writing(self._engine, rollback=dry_run, alone=alone) as connection:
+                return function(connection)
+
+        return repeated(attempt)
 
     def note(self, function: Callable[[Connection], T]) -> T | None:
         """Return what `function` returns, called as by `write`, or None if the catalog can only be read.
@@ -213,17 +214,10 @@ class Catalog:
         if not self.is_shared:
             return None
         try:
-            self.rehearse(lambda _connection: None)
+            self.write(lambda _connection: None, dry_run=True)
         except ReadOnlyCatalogError as error:
             return str(error)
         return None
-
-    def _transact(self, function: Callable[[Connection], T], *, rollback: bool) -> T:
-        def attempt(*, alone: bool) -> T:
-            with database.writing(self._engine, rollback=rollback, alone=alone) as connection:
-                return function(connection)
-
-        return repeated(attempt)
 
     def check_revision(self, connection: Connection) -> None:
         """Raise UpgradedError if another version of thresher has upgraded the catalog since it was opened."""

@@ -101,7 +101,7 @@ def comparing(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     write, nearest_to = Catalog.write, score_reads.Comparable.nearest_to
     writing: list[bool] = []
 
-    def watched_write(catalog: Catalog, function: Any) -> Any:
+    def watched_write(catalog: Catalog, function: Any, **keywords: Any) -> Any:
         def inside(connection: Any) -> Any:
             writing.append(True)
             try:
@@ -109,7 +109,7 @@ def comparing(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
             finally:
                 writing.clear()
 
-        return write(catalog, inside)
+        return write(catalog, inside, **keywords)
 
     def watched(comparable: score_reads.Comparable, one: Any) -> Any:
         found.append(bool(writing))
@@ -135,11 +135,11 @@ def test_near_clips_are_found_again_if_the_compared_clips_changed_meanwhile(
     comparing.clear()
     write = Catalog.write
 
-    def after_a_change(catalog: Catalog, function: Any) -> Any:
+    def after_a_change(catalog: Catalog, function: Any, **keywords: Any) -> Any:
         monkeypatch.setattr(Catalog, "write", write)
         with writing(catalog) as connection:
             scores.retire(connection, [before[0]])
-        return write(catalog, function)
+        return write(catalog, function, **keywords)
 
     monkeypatch.setattr(Catalog, "write", after_a_change)
     assert rate(cut_clips, "near@aligned:2", 4).found == len(before) - 1

@@ -195,13 +195,13 @@ def test_a_clip_that_changes_while_its_song_is_saved_is_compared_again(
         compared.append(lies_in(*given))
         return compared[-1]
 
-    def after_a_change(catalog: Catalog, function: Any) -> Any:
+    def after_a_change(catalog: Catalog, function: Any, **keywords: Any) -> Any:
         monkeypatch.setattr(Catalog, "write", write)
         with writing(catalog) as connection:
             columns = [column for column in clip.c if column.name.startswith("fingerprint")]
             other = connection.execute(select(*columns).where(clip.c.id == 1)).one()
             connection.execute(update(clip).where(clip.c.id == 8).values(other._asdict()))
-        return write(catalog, function)
+        return write(catalog, function, **keywords)
 
     monkeypatch.setattr(duplicates, "lies_in", watched)
     monkeypatch.setattr(Catalog, "write", after_a_change)

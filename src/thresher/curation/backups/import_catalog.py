@@ -146,7 +146,7 @@ def _carried_out(
         )
 
     try:
-        return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
+        return catalog.write(carry_out, dry_run=dry_run)
     except IntegrityError as error:
         raise UsageError(
             f"{file} has values that no catalog can have ({error.orig}); nothing was imported"

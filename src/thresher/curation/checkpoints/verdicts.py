@@ -63,7 +63,7 @@ def judge_checkpoint(
         said = " ".join(filter(None, [verdict, None if note is None else f'note "{note}"']))
         return text, decide(connection, "checkpoint", f"checkpoint {text}: {said}", assignments)
 
-    return catalog.rehearse(judge) if dry_run else catalog.write(judge)
+    return catalog.write(judge, dry_run=dry_run)
 
 
 def find_checkpoint(connection: Connection, name: str) -> Any:

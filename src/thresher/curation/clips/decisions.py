@@ -163,7 +163,7 @@ def undo(catalog: Catalog, number: int | None = None, *, dry_run: bool = False) 
     def revert(connection: Connection) -> Decision:
         return undo_readably(catalog, connection, number, lookups, own)
 
-    return catalog.rehearse(revert) if dry_run else catalog.write(revert)
+    return catalog.write(revert, dry_run=dry_run)
 
 
 def _own_attributes(catalog: Catalog, places: Mapping[int, Place]) -> dict[int, Mapping[str, str]]:
@@ -260,7 +260,7 @@ def _decide(
         made = decide(connection, verb, f"{summary}: {query}", assign(connection, ids))
         return DecisionOutcome(len(ids), made)
 
-    return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
+    return catalog.write(carry_out, dry_run=dry_run)
 
 
 def utf8_text(text: str) -> str:

@@ -84,7 +84,7 @@ def save_query(catalog: Catalog, name: str, terms: Terms, *, dry_run: bool = Fal
             parse([f'query:"{name}"'], context_of(catalog, connection, lookups))
         return _row(catalog, connection, _existing(connection, name), lookups)
 
-    return catalog.rehearse(save) if dry_run else catalog.write(save)
+    return catalog.write(save, dry_run=dry_run)
 
 
 def saved_queries(catalog: Catalog) -> list[SavedQueryRow]:
@@ -115,8 +115,7 @@ def delete_query(catalog: Catalog, name: str, *, dry_run: bool = False) -> None:
             assignments = [Assignment("query", found.id, "deleted", True)]
             decide(connection, "query delete", f'delete query "{found.name}"', assignments)
 
-    run = catalog.rehearse if dry_run else catalog.write
-    run(delete)
+    catalog.write(delete, dry_run=dry_run)
 
 
 def lookups_of_saved(catalog: Catalog, lookups: Lookups | None = None) -> Lookups:

@@ -76,7 +76,7 @@ def make_marks(
         rows, assignments = _placed(connection, place, wanted, contents)
         return rows, decide(connection, "mark", summary, assignments)
 
-    rows, made = catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
+    rows, made = catalog.write(carry_out, dry_run=dry_run)
     if dry_run:
         rows = [_without_id(row) if row.state == "new" else row for row in rows]
     else:

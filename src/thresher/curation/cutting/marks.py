@@ -108,7 +108,7 @@ def name_mark(catalog: Catalog, term: str, name: str | None, *, dry_run: bool = 
         )
         return MarkReport(clip_id, (named,), made, dry_run)
 
-    return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
+    return catalog.write(carry_out, dry_run=dry_run)
 
 
 def unmark(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> UnmarkReport:
@@ -131,7 +131,7 @@ def unmark(catalog: Catalog, terms: Terms, *, dry_run: bool = False) -> UnmarkRe
         made = decide(connection, "unmark", f"unmark: {utf8_text(join_terms(terms))}", assignments)
         return UnmarkReport(len(ids), made, songs)
 
-    return catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
+    return catalog.write(carry_out, dry_run=dry_run)
 
 
 def mark_name(text: str) -> str | None:

@@ -112,7 +112,7 @@ def salvage_song(
         return song, short, size_of(connection, song.settings, candidates.kept())
 
     if dry_run:
-        song, short, size = catalog.rehearse(rehearse)
+        song, short, size = catalog.write(rehearse, dry_run=True)
         report = planned_split(catalog, changing, found, settings)
         return Salvage(song, size, with_the_rest(report, whole, found, settings), len(targets), short)
     report, song, short, _ = catalog.write(carry_out)

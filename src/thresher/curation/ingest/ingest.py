@@ -156,7 +156,7 @@ def _rehearse(run: IngestRun, before: Tally, misfiled: Mapping[int, Misfiled], p
         close(trial, connection, closing, tally)
         return tally
 
-    return run.catalog.rehearse(rehearse)
+    return run.catalog.write(rehearse, dry_run=True)
 
 
 def _read_and_store(run: IngestRun, files: Sequence[FoundFile], tally: Tally, progress: Progress) -> None:

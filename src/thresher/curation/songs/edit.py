@@ -75,7 +75,7 @@ def edit_song(catalog: Catalog, name: str, edit: SongEdit, *, dry_run: bool = Fa
         )
         return editor.edited
 
-    edited = catalog.rehearse(carry_out) if dry_run else catalog.write(carry_out)
+    edited = catalog.write(carry_out, dry_run=dry_run)
     return at_loudness(catalog, lay_out(catalog, edited))
 
 

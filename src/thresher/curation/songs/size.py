@@ -52,7 +52,7 @@ def save_song_and_measure(
     def save(connection: Connection) -> tuple[Song, Candidates]:
         return store_song(catalog, connection, name, terms, options, cover, lookups=lookups)[:2]
 
-    saved, candidates = catalog.rehearse(save) if dry_run else catalog.write(save)
+    saved, candidates = catalog.write(save, dry_run=dry_run)
     clips = candidates.kept()
     with catalog.reading() as connection:
         return saved, size_of(connection, saved.settings, clips)

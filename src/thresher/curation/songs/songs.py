@@ -303,7 +303,7 @@ def copy_song(
             _check_ends(copied, song_candidates(catalog, connection, copied.settings, lookups))
         return copied
 
-    return catalog.rehearse(copy) if dry_run else catalog.write(copy)
+    return catalog.write(copy, dry_run=dry_run)
 
 
 def _check_free(connection: Connection, name: str) -> None:
@@ -377,7 +377,7 @@ def rename_song(catalog: Catalog, old: str, new: str, *, dry_run: bool = False) 
             decide(connection, "song rename", f'rename song "{old}" to "{new}"', assignments)
         return find_song(connection, new)
 
-    return catalog.rehearse(rename) if dry_run else catalog.write(rename)
+    return catalog.write(rename, dry_run=dry_run)
 
 
 def delete_song(catalog: Catalog, name: str, *, dry_run: bool = False) -> None:
@@ -390,8 +390,7 @@ def delete_song(catalog: Catalog, name: str, *, dry_run: bool = False) -> None:
         with keeping_readable(catalog, connection, "song", name, lookups):
             decide(connection, "song delete", f'delete song "{name}"', assignments)
 
-    run = catalog.rehearse if dry_run else catalog.write
-    run(delete)
+    catalog.write(delete, dry_run=dry_run)
 
 
 def _find(connection: Connection, name: str) -> Song | None:
