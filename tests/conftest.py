@@ -51,6 +51,7 @@ settings.load_profile("repeatable")
 
 # As in the command line: joblib counts the cores, and warns where it can't, as in some containers.
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
+os.environ.pop("PYTHONUNBUFFERED", None)  # commands buffer their output, as they do for users
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 RAM_DISK = Path("/dev/shm")

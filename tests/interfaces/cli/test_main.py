@@ -5,7 +5,9 @@ Tests run a process of their own where signals, tracebacks, imports or a program
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import pytest
 import soundfile
 
 from tests.interfaces.cli.command_table import commands
-from tests.support import COMMAND, RATE, copy_folder, riff, run_command, run_process, run_python
+from tests.support import COMMAND, RATE, copy_folder, environment, riff, run_command, run_process, run_python
 from thresher.formatting import any_of
 from thresher.interfaces.cli import main, output
 from thresher.interfaces.cli.registry import MODULES
@@ -382,6 +384,47 @@ def test_closed_streams_change_nothing_but_what_is_read_and_said(
     )
     assert (done.returncode, "unexpected" in done.stderr) == (code, False), done.stderr
     assert said in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("line", ["rate 1 4", "rate 1 4 --json", "list", "list --format jsonl", "--help"])
+def test_output_that_cannot_be_written_is_one_sentence_and_what_was_decided_is_kept(
+    home_template: Path, tmp_path: Path, line: str, buffered: bool
+) -> None:
+    copy_folder(home_template, tmp_path)
+    variables = environment() if buffered else environment(PYTHONUNBUFFERED="1")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, *line.split()],
+            cwd=tmp_path,
+            env=variables,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    errors = [said for said in done.stderr.splitlines() if "reverts it" not in said]
+    assert done.returncode == 1
+    assert errors == [
+        f"error: the output can't be written ({os.strerror(errno.ENOSPC)}); changes that the command made are "
+        "kept: see `thresher history` before you run it again"
+    ]
+    decided = json.loads(run_command("history", "--json", cwd=tmp_path).stdout)
+    assert len(decided) == line.startswith("rate")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize(("line", "code"), [("rate 1 4", 0), ("rate 1 9", 2), ("show 99", 4)])
+def test_messages_that_cannot_be_written_change_neither_the_work_nor_the_exit_code(
+    home_template: Path, tmp_path: Path, line: str, code: int
+) -> None:
+    copy_folder(home_template, tmp_path)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, *line.split()], cwd=tmp_path, env=environment(), stderr=full, check=False
+        )
+    assert done.returncode == code
 
 
 @pytest.mark.parametrize("repeated", [1, 400])

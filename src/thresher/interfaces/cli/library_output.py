@@ -3,6 +3,9 @@
 libmpg123 and others write complaints about damaged files to the standard streams. They would break a progress bar,
 or JSON that `2>&1` sends to a program. So the descriptors 1 and 2 lead nowhere while a command runs; Python's
 `sys.stdout` and `sys.stderr` write to copies of the original ones.
+
+Output that can't be written is an error of its own, because the command has done its work by then. What can't be
+written to stderr is left out: a full disk under a log file must not end a command.
 """
 
 from __future__ import annotations
@@ -12,8 +15,41 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _NAMES = {1: "stdout", 2: "stderr"}
+
+
+class OutputError(OSError):
+    """Stdout can't be written, for another reason than that its reader has gone."""
+
+
+class _Output(io.FileIO):
+    """Stdout, which raises OutputError."""
+
+    def write(self, data: ReadableBuffer) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(error.errno, error.strerror) from error
+
+
+class _Messages(io.FileIO):
+    """Stderr, which leaves out what it can't write."""
+
+    def write(self, data: ReadableBuffer) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+_STREAMS = {1: _Output, 2: _Messages}
 
 
 @contextmanager
@@ -41,7 +77,7 @@ def _separated(number: int) -> Iterator[None]:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
         yield
         return
-    stream = _same_stream(before, kept) if _writes_to(before, number) else None
+    stream = _same_stream(before, _STREAMS[number], kept) if _writes_to(before, number) else None
     if stream is not None:
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)  # the width of the terminal is asked of this one
@@ -75,13 +111,13 @@ def _writes_to(stream: object, number: int) -> bool:
         return False
 
 
-def _same_stream(stream: io.TextIOWrapper, descriptor: int) -> io.TextIOWrapper:
+def _same_stream(stream: io.TextIOWrapper, kind: type[io.FileIO], descriptor: int) -> io.TextIOWrapper:
     """Return a stream with the same settings that writes to a descriptor, which it does not close."""
     stream.flush()
+    binary = kind(descriptor, "wb", closefd=False)
     is_unbuffered = stream.write_through  # PYTHONUNBUFFERED
-    binary = open(descriptor, "wb", 0 if is_unbuffered else -1, closefd=False)  # noqa: SIM115  detached later
     return io.TextIOWrapper(
-        binary,
+        binary if is_unbuffered else io.BufferedWriter(binary),
         stream.encoding,
         stream.errors,
         newline=None,

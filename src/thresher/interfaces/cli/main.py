@@ -11,7 +11,7 @@ from importlib import import_module
 
 from thresher.errors import ThresherError
 from thresher.interfaces.cli.encodings import escape_what_cannot_be_written
-from thresher.interfaces.cli.library_output import without_library_output
+from thresher.interfaces.cli.library_output import OutputError, without_library_output
 from thresher.interfaces.cli.registry import MODULES
 from thresher.interfaces.cli.signals import orderly_end
 
@@ -49,13 +49,21 @@ def _run_to_end(arguments: Sequence[str]) -> int:
             return _run(arguments)
         except KeyboardInterrupt:
             ending.end_at_once()
-            with suppress(OSError):  # the terminal may be gone
+            with suppress(OSError):  # the terminal may be gone, or the disk under the output full
                 print(  # noqa: T201  before `output` can be loaded
                     "interrupted; finished work is saved; run the same command again to complete it",
                     file=sys.stderr,
                 )
-            _flushed()
+                _flushed()
             return ending.code
+        except OutputError as error:
+            from thresher.interfaces.cli.output import say  # loaded already
+
+            say(
+                f"error: the output can't be written ({error.strerror}); changes that the command made are kept: "
+                "see `thresher history` before you run it again"
+            )
+            return 1
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -85,6 +93,8 @@ def _run(arguments: Sequence[str]) -> int:
         return 0
     except Interrupted as error:
         raise KeyboardInterrupt from error
+    except OutputError:
+        raise
     except Exception as error:
         if context.debug:
             raise
