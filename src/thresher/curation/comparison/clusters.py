@@ -118,7 +118,7 @@ def clusters(
 
 
 def _shown(catalog: Catalog, connection: Connection, terms: Terms) -> tuple[Clustering, list[_Members]]:
-    """Return the last fit without its clusters, and what there is to know about the clips of each cluster."""
+    """Return the last fit without its clusters, and for each cluster its clips with what its row needs."""
     fit = connection.execute(select(clustering)).one()
     is_given = bool(join_terms(terms))
     found = select_ids(catalog, connection, terms if is_given else fit.query, stored=not is_given)

@@ -1,4 +1,4 @@
-// What a tab keeps while its page is loaded again. A page that is opened anew begins without it.
+// What a tab keeps while its page is loaded again. A page that is opened by its address begins without it.
 
 const isNew = performance.getEntriesByType("navigation")[0]?.type === "navigate";
 
