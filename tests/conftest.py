@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal as signals
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -52,6 +53,8 @@ settings.load_profile("repeatable")
 # As in the command line: joblib counts the cores, and warns where it can't, as in some containers.
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 os.environ.pop("PYTHONUNBUFFERED", None)  # commands buffer their output, as they do for users
+# A shell's background jobs ignore it, and so would the programs that tests start.
+signals.signal(signals.SIGINT, signals.default_int_handler)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 RAM_DISK = Path("/dev/shm")

@@ -69,6 +69,12 @@ class Entry:
     is_event: bool = False
 
 
+def _field(key: Key) -> Key:
+    """The field of the journal that a value is in: all edits of a song are one."""
+    entity, number, name = key
+    return (entity, number, "edits") if name in ("added", "dropped", "first") else key
+
+
 @dataclass(frozen=True)
 class Rendered:
     """A rendering: the song, its number, and the recordings that it needs."""
@@ -234,12 +240,16 @@ class Shelf:
     def undo(self, number: int, by: int) -> None:
         """Revert a decision, which may be an undo, unless a later one in force changed the same fields."""
         target = self.journal[number]
-        if target.undone_by is not None or target.is_event or self._later(number):
-            raise Refused("UsageError")
+        if target.is_event:
+            raise Refused("NothingToRevertError")
+        if target.undone_by is not None:
+            raise Refused("UndoneAlreadyError")
+        if self._later(number):
+            raise Refused("ChangedLaterError")
         new = {key: before for key, (before, _) in target.changes.items()}
         self._check_names(new)
         if not self.decide(by, new, undoes=number):
-            raise Refused("UsageError")
+            raise Refused("NothingToRevertError")
         undone: int | None = number
         undone_by: int | None = by
         while undone is not None:  # the undo of an undo puts the first decision in force again
@@ -248,12 +258,12 @@ class Shelf:
             undone = self.journal[undone].undoes
 
     def _later(self, number: int) -> bool:
-        fields = set(self.journal[number].changes)
+        fields = set(map(_field, self.journal[number].changes))
         return any(
             later > number
             and entry.undone_by is None
             and (entry.undoes is None or entry.undoes < number)
-            and fields & set(entry.changes)
+            and fields & set(map(_field, entry.changes))
             for later, entry in self.journal.items()
         )
 

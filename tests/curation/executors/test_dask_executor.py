@@ -42,6 +42,38 @@ def test_an_exception_of_a_task_is_raised_when_its_result_is_due(cluster: str) -
             next(results)
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_connection_that_breaks_while_a_result_is_fetched_is_made_again_or_named(
+    cluster: str, monkeypatch: pytest.MonkeyPatch, is_gone: bool
+) -> None:
+    from distributed import Future
+    from distributed.comm import CommClosedError
+
+    result = Future.result
+    broken: list[str] = []
+
+    async def breaking_once(future: Any) -> Any:
+        if not broken:
+            broken.append(future.key)
+            raise CommClosedError("in <TCP (closed) ConnectionPool.gather>")
+        return await result(future)
+
+    async def is_never_connected(_: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(Future, "result", breaking_once)
+    if is_gone:
+        monkeypatch.setattr(dask_executor.DaskExecutor, "_is_connected", is_never_connected)
+    with Workers(cluster) as workers:
+        found = workers.map(eval, ((n, square(n)) for n in range(9)))
+        if is_gone:
+            with pytest.raises(ClusterError, match=r"the connection to the scheduler of .* was lost"):
+                list(found)
+        else:
+            assert [value for _, value in found] == [n * n for n in range(9)]
+    assert len(broken) == 1
+
+
 def test_a_few_items_are_read_ahead_and_the_cluster_keeps_no_result(cluster: str) -> None:
     from distributed import Client
 

@@ -89,6 +89,28 @@ def test_a_new_name_without_an_epoch_keeps_the_known_checkpoint(
     assert show_clip(catalog, "3").clip.epoch == 21
 
 
+def test_a_tagged_wav_that_was_archived_when_its_flac_was_made_is_a_copy_at_once(
+    catalog: Catalog, six_clips: Path, serial: IngestOptions
+) -> None:
+    """The FLAC takes the WAV's place in the catalog, and then nothing there has the content of the tagged WAV."""
+    settings = replace(catalog.settings.ingest, group=1, settle=0.0)
+    catalog.settings = replace(catalog.settings, ingest=settings)
+    ingest(catalog, [six_clips], serial)
+    original = six_clips / "death_epoch_10_0.wav"
+    y, sr = soundfile.read(original, dtype="int16")
+    with soundfile.SoundFile(original, "w", sr, 1, "PCM_16") as tagged:
+        tagged.title = "riff"
+        tagged.write(y)
+    assert counts(ingest(catalog, [six_clips], serial)) == {"retagged": 1, "unchanged": 5}
+    original.rename(six_clips / "old.wav")
+    soundfile.write(six_clips / "death_epoch_10_0.flac", y, sr)
+    report = ingest(catalog, [six_clips], serial)
+    assert report.failures == ()
+    assert counts(report) == {"copies": 1, "moved": 1, "unchanged": 5}
+    present = [place.path for place in show_clip(catalog, "1").locations if place.missing_since is None]
+    assert sorted(present) == ["clips/death_epoch_10_0.flac", "clips/old.wav"]
+
+
 def test_swapped_files_keep_their_recordings(
     catalog: Catalog, six_clips: Path, serial: IngestOptions
 ) -> None:

@@ -471,8 +471,7 @@ def test_after_ctrl_c_the_next_ingest_continues(tmp_path: Path) -> None:
     assert run_command("init", cwd=tmp_path).returncode == 0
     (tmp_path / "catalog.toml").write_text('[ingest]\nexecutor = "serial"\ngroup = 4\n')
     code = (
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
+        "import sys, time\n"
         "from thresher.curation.ingest import reading\n"
         "from thresher.interfaces.cli import main\n"
         "analyse, begun = reading.analyse_file, []\n"

@@ -49,14 +49,6 @@ def home(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "home"))
 
 
-@pytest.fixture(autouse=True)
-def heeded_ctrl_c() -> Iterator[None]:
-    """The jobs that a shell runs in the background ignore SIGINT, and so would the servers that a test starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def command(home: Path, *options: str, name: str = "serve") -> subprocess.Popen[str]:
     arguments = [sys.executable, "-m", "thresher", "--catalog", str(home / "catalog.toml"), name, *options]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -263,7 +263,10 @@ class DaskExecutor(Executor):
                 result = await remote.result()  # awaitable in this thread
             except KilledWorker as error:
                 raise BrokenExecutor(str(error)) from error
-            except CancelledError as error:
+            except (
+                OSError,
+                CancelledError,
+            ) as error:  # the connection was lost, also while a result was fetched
                 if _has_handle(arguments):
                     raise InputsLostError from error
                 if not await self._is_connected():

@@ -79,6 +79,14 @@ def classify(
     return Classified(to_read, unchanged, doubtful, trims, rendered, exported, folders, keyless)
 
 
+def look_up_contents_again(catalog: Catalog, known: Classified) -> None:
+    """Bring `trims` up to date: what was stored since may have replaced a content, as a FLAC does a WAV."""
+    with catalog.reading() as connection:
+        trims = dict(_known_contents(connection))
+    known.trims.clear()
+    known.trims.update(trims)
+
+
 def _known_files(connection: Connection) -> Iterator[Any]:
     """Yield the present locations that have a recording, with the trim settings of its whole clip."""
     of_location = (clip.c.recording_id == location.c.recording_id) & (clip.c.kind == "whole")

@@ -25,7 +25,7 @@ from thresher.catalog.settings.own_files import OwnFiles
 from thresher.curation.analysis.worker import WORKER_MODULES
 from thresher.curation.comparison.suspects import all_examined
 from thresher.curation.ingest.catch_up import CatchUpReport, catch_up
-from thresher.curation.ingest.classify import Classified, classify
+from thresher.curation.ingest.classify import Classified, classify, look_up_contents_again
 from thresher.curation.ingest.closing import check_vanished, close, prepare
 from thresher.curation.ingest.options import DEFAULT_OPTIONS, IngestOptions, check_options
 from thresher.curation.ingest.overwritten import note_songs
@@ -235,9 +235,10 @@ def _vacated(run: IngestRun, files: Sequence[ReadFile]) -> frozenset[LocationSta
 
 
 def _try_again(run: IngestRun, tally: Tally, progress: Progress) -> None:
-    """Read the files that were being written once more, after a pause."""
+    """Read the files that were being written, or whose content is not known any more, once more after a pause."""
     waiting, tally.unsettled = tally.unsettled, []
     time.sleep(run.catalog.settings.ingest.settle)
+    look_up_contents_again(run.catalog, run.known)
     _read_and_store(run, [look_again(found) for found in waiting], tally, progress)
 
 

@@ -64,7 +64,8 @@ def store(
                 known[file.sha256] = same
                 stale += _store_known(run, connection, file, same, vacated, tally)
             case None if not run.options.dry_run:
-                # not analysed because of a twin, and the twin was not settled
+                # not analysed because its content was known: by a twin that was not settled, or by a file whose
+                # place in the catalog another file with the same audio has taken
                 tally.unsettled.append(file.found)
             case _:
                 if file.audio_key is not None and file.sighting.stored.place in same_audio:

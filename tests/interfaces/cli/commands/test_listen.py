@@ -173,8 +173,6 @@ def _take_terminal() -> None:
     import fcntl
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    # a shell's background jobs, as these tests may be run by, ignore it, and so would what they start
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def is_gone(pid: int) -> bool:

@@ -61,11 +61,6 @@ def home(template: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _mind_interrupts() -> None:
-    """Reset SIGINT: background jobs of a shell ignore it, and so would the processes that they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Watching:
     """A running `thresher watch` whose output goes to files."""
 
@@ -79,7 +74,6 @@ class Watching:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                preexec_fn=_mind_interrupts,  # noqa: PLW1509  it sets a signal, and takes no lock
             )
 
     def until(self, condition: Callable[[], bool]) -> None:
