@@ -377,19 +377,22 @@ class Shelf:
         if not found:
             raise Refused("NotFoundError")
         dropped: list[Place] = []
+        absent: list[Place] = []
         for recording in {id(each.recording): each.recording for each in found}.values():
             every = self.places_of(recording)
             here = [each for each in every if each in found]
             if len(here) < len(every):
                 dropped += here
             elif self.is_judged(recording) or self.is_rendered(recording):
-                for each in here:
-                    each.missing = True
+                absent += [each for each in here if not each.missing]
             else:
                 dropped += here
                 self.recordings.remove(recording)
+        for each in absent:
+            each.missing = True
         self.places = [each for each in self.places if each not in dropped]
-        self.journal[number] = Entry({}, is_event=True)
+        if dropped or absent:  # else nothing happened
+            self.journal[number] = Entry({}, is_event=True)
 
     def to_prune(self) -> list[Place]:
         """The places whose files a prune moves: of recordings all of whose clips are rejected, in no rendering."""
