@@ -275,19 +275,19 @@ def family() -> MakeSound:
 
 
 @pytest.fixture
-def open_transactions(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
-    """The engines of the transactions that are open at the moment."""
-    found: list[Engine] = []
+def open_transactions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The threads of the transactions that are open at the moment, one entry for each transaction."""
+    found: list[int] = []
 
     def noted(open_one: Callable[..., AbstractContextManager[Connection]]) -> Any:
         @contextmanager
         def opened(engine: Engine, **options: Any) -> Iterator[Connection]:
             with open_one(engine, **options) as connection:
-                found.append(engine)
+                found.append(threading.get_ident())
                 try:
                     yield connection
                 finally:
-                    found.remove(engine)
+                    found.remove(threading.get_ident())
 
         return opened
 
@@ -297,14 +297,14 @@ def open_transactions(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
 
 
 @pytest.fixture
-def touched_in_transactions(open_transactions: list[Engine], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths, from now on, of audio files that were opened or looked at while a transaction was open."""
+def touched_in_transactions(open_transactions: list[int], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths, from now on, of audio files that a thread opened or looked at in a transaction of its own."""
     found: list[str] = []
 
     def noted(run: Callable[..., Any]) -> Callable[..., Any]:
         def look(path: Any, *given: Any, **options: Any) -> Any:
             name = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
-            if open_transactions and name.endswith((".wav", ".flac", ".ogg")):
+            if threading.get_ident() in open_transactions and name.endswith((".wav", ".flac", ".ogg")):
                 found.append(name)
             return run(path, *given, **options)
 
@@ -316,16 +316,17 @@ def touched_in_transactions(open_transactions: list[Engine], monkeypatch: pytest
 
 
 @pytest.fixture
-def computed_in_transactions(open_transactions: list[Engine]) -> Iterator[list[str]]:
+def computed_in_transactions(open_transactions: list[int]) -> Iterator[list[str]]:
     """The functions of `signal` that compare or order sounds and were called, from now on, in a transaction."""
     found: list[str] = []
     folders = tuple(os.path.join(os.path.dirname(signal.__file__), each, "") for each in COMPARING)
 
     def note(frame: FrameType, what: str, _given: Any) -> None:
         code = frame.f_code
-        is_cheap = os.path.basename(code.co_filename) in KNOWING
-        if what == "call" and open_transactions and code.co_filename.startswith(folders) and not is_cheap:
-            found.append(code.co_qualname)
+        is_comparing = code.co_filename.startswith(folders)
+        if what == "call" and is_comparing and threading.get_ident() in open_transactions:
+            is_cheap = os.path.basename(code.co_filename) in KNOWING
+            found.extend([] if is_cheap else [code.co_qualname])
 
     before = sys.getprofile()
     sys.setprofile(note)
