@@ -14,6 +14,8 @@ from thresher.catalog.scores import score_reads, scores
 from thresher.curation.clips.decisions import rate
 from thresher.curation.clips.detail import show_clip
 from thresher.curation.clips.selection import find_clip, select_ids
+from thresher.curation.songs.options import SongOptions
+from thresher.curation.songs.songs import save_song
 from thresher.errors import NotFoundError, QueryError, UsageError
 
 
@@ -125,6 +127,15 @@ def test_near_clips_are_found_before_the_transaction_that_decides(
 ) -> None:
     assert rate(cut_clips, "near@aligned:2", 4).found > 0
     assert comparing == [False]
+
+
+def test_near_clips_are_found_before_the_transaction_that_saves_a_song_of_them(
+    cut_clips: Catalog, comparing: list[bool]
+) -> None:
+    save_song(cut_clips, "S", "near@aligned:2")
+    save_song(cut_clips, "S", options=SongOptions(crossfade=1.0))
+    assert comparing
+    assert not any(comparing)
 
 
 def test_near_clips_are_found_again_if_the_compared_clips_changed_meanwhile(

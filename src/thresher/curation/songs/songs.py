@@ -92,7 +92,7 @@ def lookups_of_song(catalog: Catalog, name: str, terms: Terms | None = None) -> 
         known = lookups_of(catalog, found.settings.query, stored=True)
     else:
         return SongLookups.below(catalog.roots)
-    return SongLookups(known.folders, known.searches)
+    return SongLookups(known.folders, known.searches, known.near)
 
 
 def lookups_to_save(

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from thresher.curation.ingest.exclude import Exclusion
     from thresher.curation.ingest.report import IngestReport
 
-"""Longer values are cut in messages."""
-
 MOST_NOTES = 20
 """At most this many notes are printed, then the number of further ones."""
 
